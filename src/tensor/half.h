@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The narrow element types: f16, bf16, the 8- and 4-bit floats and the integers below a byte, as C++ types that convert
+// to and from wider ones. Rounding is to nearest even.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "saccade/tensor.h"
+
+namespace saccade {
+
+/// IEEE binary16.
+struct Half {
+  std::uint16_t bits = 0;
+  Half() = default;
+  explicit Half(double value) : bits(from_double(value)) {}
+  explicit operator double() const { return static_cast<double>(to_float(bits)); }
+  explicit operator float() const { return to_float(bits); }
+  static std::uint16_t from_double(double value);
+  static float to_float(std::uint16_t bits);
+};
+
+/// The upper half of an IEEE binary32.
+struct BFloat16 {
+  std::uint16_t bits = 0;
+  BFloat16() = default;
+  explicit BFloat16(double value) : bits(from_double(value)) {}
+  explicit operator double() const { return static_cast<double>(operator float()); }
+  explicit operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+  static std::uint16_t from_double(double value);
+};
+
+/// A small float with E exponent bits, M mantissa bits and a bias, held in one byte (f4e2m1 in the low four bits).
+/// How specials are coded differs by format, see `small_float_to_double`.
+enum class SmallFloat : std::uint8_t { e4m3fn, e4m3fnuz, e5m2, e5m2fnuz, e8m0, e2m1 };
+/// The byte of `value` in the format. `saturate`: out-of-range values and infinities become the largest finite one,
+/// otherwise infinity or NaN, as ONNX's Cast specifies.
+std::uint8_t small_float_from_double(SmallFloat format, double value, bool saturate = true);
+double small_float_to_double(SmallFloat format, std::uint8_t byte);
+/// The format of an f8 or f4 element type.
+SmallFloat small_float_of(ElementType type);
+
+}  // namespace saccade
