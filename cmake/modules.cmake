@@ -2,7 +2,7 @@
 # How a module (a folder of src/) becomes a target, and its *_test.cpp files a test program.
 
 add_library(saccade_flags INTERFACE)
-target_compile_options(saccade_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers)
+target_compile_options(saccade_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers -Wno-restrict)
 if(SACCADE_SANITIZE)
   add_compile_options(-fsanitize=${SACCADE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${SACCADE_SANITIZE})

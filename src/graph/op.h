@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Op: a type-erased, immutable, shared handle of an operator with its attributes. An operator is an aggregate T with
+//   static constexpr std::string_view kName;            or std::string_view name() const;
+//   void fields(FieldVisitor&);
+// and free functions in T's namespace
+//   std::vector<Fact> infer(const T&, std::span<const Fact> inputs);
+//   std::vector<Tensor> evaluate(const T&, std::span<const Tensor> inputs);
+//   Cost cost(const T&, std::span<const Fact> inputs, std::span<const Fact> outputs);      optional
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+#include <vector>
+
+#include "graph/fields.h"
+#include "graph/type.h"
+#include "saccade/tensor.h"
+
+namespace saccade::graph {
+
+/// What is known of a value: its type and, where known, its contents.
+struct Fact {
+  TensorType type;
+  /// The whole contents, or undefined.
+  Tensor constant;
+  /// Rank-0 or rank-1 integer contents with unknown entries (shape arithmetic), at most 64; empty if nothing is known.
+  std::vector<Dimension> contents;
+
+  Fact() = default;
+  Fact(TensorType t) : type(std::move(t)) {}
+  Fact(ElementType element, PartialShape shape) : type{element, std::move(shape)} {}
+
+  bool present = true;  // false: an optional input that is absent
+  static Fact absent() {
+    Fact f;
+    f.present = false;
+    return f;
+  }
+};
+
+/// Multiply-accumulates and other arithmetic of one node, for reports.
+struct Cost {
+  double macs = 0, ops = 0;
+};
+
+template <class T>
+concept OpDefinition = std::copyable<T> && requires(T op, const T& constant, FieldVisitor& v, std::span<const Fact> facts, std::span<const Tensor> tensors) {
+  op.fields(v);
+  { infer(constant, facts) } -> std::same_as<std::vector<Fact>>;
+  { evaluate(constant, tensors) } -> std::same_as<std::vector<Tensor>>;
+};
+
+// Member functions of Op's model would hide the free functions from argument-dependent lookup; these do not.
+namespace detail {
+template <class T>
+std::vector<Fact> call_infer(const T& op, std::span<const Fact> in) {
+  return infer(op, in);
+}
+template <class T>
+std::vector<Tensor> call_evaluate(const T& op, std::span<const Tensor> in) {
+  return evaluate(op, in);
+}
+template <class T>
+Cost call_cost(const T& op, std::span<const Fact> in, std::span<const Fact> out) {
+  if constexpr (requires { cost(op, in, out); })
+    return cost(op, in, out);
+  else
+    return {};
+}
+}  // namespace detail
+
+class Op {
+ public:
+  template <OpDefinition T>
+  Op(T definition) : self_(std::make_shared<Model<T>>(std::move(definition))) {}
+
+  std::string_view name() const { return self_->name(); }
+  /// Types and known contents of the outputs; throws Error(invalid_model) if the inputs do not suit the operator.
+  std::vector<Fact> infer(std::span<const Fact> inputs) const { return self_->infer(inputs); }
+  /// The outputs; absent optional inputs are undefined tensors.
+  std::vector<Tensor> evaluate(std::span<const Tensor> inputs) const { return self_->evaluate(inputs); }
+  Cost cost(std::span<const Fact> inputs, std::span<const Fact> outputs) const { return self_->cost(inputs, outputs); }
+  /// Shows the attributes to a visitor that only reads.
+  void visit(FieldVisitor& visitor) const { self_->visit(visitor); }
+
+  /// A copy whose attributes the visitor may have changed.
+  Op edited(FieldVisitor& visitor) const { return Op(self_->edited(visitor)); }
+  /// Equal names and equal attributes; bodies are compared by their text, tensors by type, shape and contents.
+  bool operator==(const Op& other) const;
+
+  /// The definition if this is a T, else nullptr.
+  template <class T>
+  const T* as() const {
+    return self_->type() == typeid(T) ? static_cast<const T*>(self_->definition()) : nullptr;
+  }
+  template <class T>
+  bool is() const {
+    return self_->type() == typeid(T);
+  }
+
+ private:
+  struct Concept {
+    virtual ~Concept() = default;
+    virtual std::string_view name() const = 0;
+    virtual const std::type_info& type() const = 0;
+    virtual const void* definition() const = 0;
+    virtual std::vector<Fact> infer(std::span<const Fact>) const = 0;
+    virtual std::vector<Tensor> evaluate(std::span<const Tensor>) const = 0;
+    virtual Cost cost(std::span<const Fact>, std::span<const Fact>) const = 0;
+    virtual void visit(FieldVisitor&) const = 0;
+    virtual std::shared_ptr<const Concept> edited(FieldVisitor&) const = 0;
+  };
+
+  template <class T>
+  struct Model final : Concept {
+    explicit Model(T d) : d(std::move(d)) {}
+    std::string_view name() const override {
+      if constexpr (requires { T::kName; })
+        return T::kName;
+      else
+        return d.name();
+    }
+    const std::type_info& type() const override { return typeid(T); }
+    const void* definition() const override { return &d; }
+    std::vector<Fact> infer(std::span<const Fact> in) const override { return detail::call_infer(d, in); }
+    std::vector<Tensor> evaluate(std::span<const Tensor> in) const override { return detail::call_evaluate(d, in); }
+    Cost cost(std::span<const Fact> in, std::span<const Fact> out) const override { return detail::call_cost(d, in, out); }
+    void visit(FieldVisitor& v) const override {
+      T copy = d;
+      copy.fields(v);
+    }
+    std::shared_ptr<const Concept> edited(FieldVisitor& v) const override {
+      T copy = d;
+      copy.fields(v);
+      return std::make_shared<Model<T>>(std::move(copy));
+    }
+    T d;
+  };
+
+  explicit Op(std::shared_ptr<const Concept> self) : self_(std::move(self)) {}
+
+  std::shared_ptr<const Concept> self_;
+};
+
+}  // namespace saccade::graph
