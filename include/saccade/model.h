@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model: a network as read from a file, before it is prepared for a device.
+//
+// Example:
+//   saccade::Model model = saccade::Core().read_model("yolov8n.onnx");
+//   for (const saccade::Port& input : model.inputs()) std::puts((input.name + " " + input.shape_text).c_str());
+//   model.reshape({{"images", {1, 3, 480, 480}}});
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "saccade/tensor.h"
+
+namespace saccade {
+
+namespace graph {
+class Graph;
+}
+
+/// An input or an output of a model.
+struct Port {
+  std::string name;
+  ElementType type = ElementType::f32;
+  bool ranked = true;      ///< false: not even the number of dimensions is known; `shape` is empty then
+  Shape shape;             ///< -1 where the size is not known before a run
+  std::string shape_text;  ///< "[1,3,?,width]", "[...]" for an unknown rank
+
+  /// Whether every size is known.
+  bool is_static() const noexcept;
+};
+
+/// A network as its file describes it. Copies share the weights; changing one copy does not change the others.
+/// Reading one Model from several threads is safe, reshape() and set_batch() are not.
+class Model {
+ public:
+  /// No model: empty() is true, and every other member throws Error(invalid_argument).
+  Model() = default;
+  /// For the engine and its tools: a model around a graph.
+  explicit Model(std::shared_ptr<const graph::Graph> graph);
+
+  bool empty() const noexcept { return graph_ == nullptr; }
+  /// The name that the file gives it; may be empty.
+  const std::string& name() const;
+  /// In the order of the file.
+  const std::vector<Port>& inputs() const;
+  const std::vector<Port>& outputs() const;
+  /// Throws Error(not_found) with the names there are.
+  const Port& input(std::string_view name) const;
+  const Port& output(std::string_view name) const;
+  /// What the file says about itself: producer, licence, class names … (ONNX metadata_props and the like).
+  const std::map<std::string, std::string>& metadata() const;
+
+  /// Gives inputs new shapes (-1: any size) and infers everything behind them again. Inputs that are not named keep theirs.
+  /// Throws Error(not_found) for an unknown input and Error(invalid_model) if the network cannot take the shape; the model is unchanged then.
+  void reshape(const std::map<std::string, Shape>& shapes);
+  /// Sets the outermost dimension of every input of rank 2 or more, also in files exported with a fixed batch. Throws like reshape().
+  void set_batch(std::int64_t batch);
+
+  /// For the engine and its tools.
+  const std::shared_ptr<const graph::Graph>& graph() const noexcept { return graph_; }
+
+ private:
+  void refresh();
+  void require() const;
+
+  std::shared_ptr<const graph::Graph> graph_;
+  std::vector<Port> inputs_, outputs_;
+};
+
+}  // namespace saccade
