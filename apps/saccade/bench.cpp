@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// saccade bench: how fast a model runs here. Latency: one request, all threads. Throughput: one request a stream.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <random>
+#include <thread>
+
+#include "base/cpu.h"
+#include "command.h"
+#include "model_options.h"
+#include "tensor/numeric.h"
+#include "verbs.h"
+
+namespace saccade::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double clock_s(clockid_t id) {
+  timespec t = {};
+  clock_gettime(id, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+double now_s() { return clock_s(CLOCK_MONOTONIC); }
+
+/// The age of this process in seconds. The kernel tells its start in ticks of 10 ms, which may be 10 ms too early; the
+/// processor time used so far is exact but leaves out waiting. The larger of the two lower bounds is told.
+double process_age_s() {
+  std::ifstream file("/proc/self/stat");
+  std::string line;
+  std::getline(file, line);
+  const auto name_end = line.rfind(')');  // the name may hold anything
+  double wall_s = 0;
+  if (name_end != std::string::npos) {
+    std::istringstream rest(line.substr(name_end + 1));
+    std::string field;
+    for (int i = 3; i <= 22 && rest >> field; ++i) {}
+    const double tick_s = 1.0 / static_cast<double>(sysconf(_SC_CLK_TCK));
+    wall_s = clock_s(CLOCK_BOOTTIME) - (std::strtod(field.c_str(), nullptr) + 1) * tick_s;
+  }
+  return std::max(wall_s, clock_s(CLOCK_PROCESS_CPUTIME_ID));
+}
+
+/// The most memory this process ever held. (ru_maxrss would count what the process was before exec.)
+double peak_mb() {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("VmHWM:")) return std::strtod(line.c_str() + 6, nullptr) / 1024;
+  return 0;
+}
+
+/// Standard-normal floats; bytes of an even distribution; ones for other types, which mostly are sizes and indices.
+Tensor random_tensor(const Port& port, std::uint64_t seed) {
+  Tensor tensor(port.type, port.shape);
+  std::mt19937_64 random(seed);
+  if (port.type == ElementType::f32) {
+    std::normal_distribution<float> normal;
+    for (float& value : tensor.values<float>()) value = normal(random);
+  } else if (is_float(port.type)) {
+    std::normal_distribution<double> normal;
+    for (std::int64_t i = 0; i < tensor.size(); ++i) set_element_f64(tensor, i, normal(random));
+  } else if (port.type == ElementType::u8) {
+    for (std::uint8_t& value : tensor.values<std::uint8_t>()) value = static_cast<std::uint8_t>(random() & 255);
+  } else {
+    for (std::int64_t i = 0; i < tensor.size(); ++i) set_element_f64(tensor, i, 1.0);
+  }
+  return tensor;
+}
+
+struct Options {
+  ModelOptions model;
+  int threads = 0;
+  double seconds = 3;
+  std::string hint = "latency";
+  bool profile = false;
+};
+
+struct Measurement {
+  std::vector<double> latencies_ms;  // sorted
+  double wall_s = 0, load_ms = 0;
+  std::vector<LayerProfile> layers;  // means over the runs
+
+  double quantile(double q) const {
+    const double at = q * static_cast<double>(latencies_ms.size() - 1);
+    const auto low = static_cast<std::size_t>(at);
+    const std::size_t high = std::min(low + 1, latencies_ms.size() - 1);
+    return std::lerp(latencies_ms[low], latencies_ms[high], at - static_cast<double>(low));
+  }
+  double median() const { return quantile(0.5); }
+  double mean() const { return std::accumulate(latencies_ms.begin(), latencies_ms.end(), 0.0) / static_cast<double>(latencies_ms.size()); }
+  double runs_per_s() const { return static_cast<double>(latencies_ms.size()) / wall_s; }
+};
+
+void add_layers(std::vector<LayerProfile>& sum, const std::vector<LayerProfile>& run) {
+  if (sum.empty()) {
+    sum = run;
+    return;
+  }
+  for (std::size_t i = 0; i < std::min(sum.size(), run.size()); ++i) sum[i].ms += run[i].ms;
+}
+
+/// Runs one request until `end_s`, at least once; for profiles, sums the layers.
+std::vector<double> run_until(InferRequest& request, double end_s, std::vector<LayerProfile>* layers, Progress* progress) {
+  std::vector<double> latencies_ms;
+  const double start_s = now_s();
+  for (double before_s = start_s; latencies_ms.empty() || (before_s < end_s && !interrupted());) {
+    request.infer();
+    const double after_s = now_s();
+    latencies_ms.push_back((after_s - before_s) * 1e3);
+    if (layers != nullptr) add_layers(*layers, request.profile());
+    if (progress != nullptr) progress->at(static_cast<std::int64_t>((after_s - start_s) * 1e3));
+    before_s = layers != nullptr ? now_s() : after_s;
+  }
+  return latencies_ms;
+}
+
+/// All requests at once, each in a thread of its own, for some seconds.
+std::vector<double> run_all(std::vector<InferRequest>& requests, double seconds, std::vector<LayerProfile>* layers) {
+  const double end_s = now_s() + seconds;
+  Progress progress("measuring, ms", static_cast<std::int64_t>(seconds * 1e3));
+  std::vector<std::vector<double>> latencies(requests.size());
+  std::vector<std::exception_ptr> failures(requests.size());
+  std::vector<std::thread> others;
+  for (std::size_t i = 1; i < requests.size(); ++i)
+    others.emplace_back([&, i] {
+      try {
+        latencies[i] = run_until(requests[i], end_s, nullptr, nullptr);
+      } catch (...) {
+        failures[i] = std::current_exception();
+      }
+    });
+  try {
+    latencies[0] = run_until(requests[0], end_s, layers, &progress);
+  } catch (...) {
+    failures[0] = std::current_exception();
+  }
+  for (std::thread& thread : others) thread.join();
+  for (const auto& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+  for (std::size_t i = 1; i < latencies.size(); ++i) latencies[0].insert(latencies[0].end(), latencies[i].begin(), latencies[i].end());
+  return std::move(latencies[0]);
+}
+
+Measurement measure(const Options& options, double age_at_main_s, double main_s, CompiledModel& compiled) {
+  Model model = options.model.read();
+  fix_unknown_sizes(model);
+  for (const Port& port : model.inputs())
+    if (!port.is_static()) throw UsageError(fmt::format("the rank of input '{}' is not known; give it with --shape {}=…", port.name, port.name));
+  compiled = Core().compile_model(model, options.model.device,
+                                  {properties::hint(options.hint == "latency" ? Hint::latency : Hint::throughput), properties::threads(options.threads),
+                                   properties::profile(options.profile)});
+  model = Model();
+  std::vector<InferRequest> requests;
+  for (int i = 0; i < compiled.optimal_requests(); ++i) {
+    requests.push_back(compiled.create_infer_request());
+    for (std::size_t k = 0; k < compiled.inputs().size(); ++k) requests.back().set_input_tensor(k, random_tensor(compiled.inputs()[k], k + 1));
+    if (i == 0) requests[0].infer();
+  }
+  Measurement result;
+  result.load_ms = (age_at_main_s + now_s() - main_s) * 1e3;
+  run_all(requests, options.seconds * 0.2, nullptr);
+  const double start_s = now_s();
+  result.latencies_ms = run_all(requests, options.seconds, options.profile ? &result.layers : nullptr);
+  result.wall_s = now_s() - start_s;
+  for (LayerProfile& layer : result.layers) layer.ms *= static_cast<double>(requests.size()) / static_cast<double>(result.latencies_ms.size());
+  std::sort(result.latencies_ms.begin(), result.latencies_ms.end());
+  return result;
+}
+
+double total_ms(const std::vector<LayerProfile>& layers) {
+  return std::accumulate(layers.begin(), layers.end(), 0.0, [](double sum, const LayerProfile& layer) { return sum + layer.ms; });
+}
+
+double gflops(const LayerProfile& layer) { return layer.ms > 0 ? layer.flops / layer.ms * 1e-6 : 0; }
+
+Json to_json(const Options& options, const CompiledModel& compiled, const Measurement& m) {
+  Json result = {{"model", options.model.path}, {"device", compiled.device()}, {"hint", options.hint},
+                 {"threads", options.threads > 0 ? options.threads : usable_cores()}, {"streams", compiled.optimal_requests()}, {"cpu", cpu_model()},
+                 {"runs", m.latencies_ms.size()}, {"median_ms", m.median()}, {"mean_ms", m.mean()}, {"min_ms", m.latencies_ms.front()},
+                 {"p90_ms", m.quantile(0.9)}, {"p95_ms", m.quantile(0.95)}, {"p99_ms", m.quantile(0.99)}, {"max_ms", m.latencies_ms.back()},
+                 {"fps", m.runs_per_s()}, {"load_ms", m.load_ms}, {"rss_mb", peak_mb()}};
+  const double total = total_ms(m.layers);
+  for (const LayerProfile& layer : m.layers)
+    result["layers"].push_back({{"node", layer.name}, {"kind", layer.kind}, {"kernel", layer.kernel}, {"ms", layer.ms}, {"gflops", gflops(layer)}, {"share", layer.ms / total}});
+  return result;
+}
+
+void print_layers(const std::vector<LayerProfile>& layers) {
+  const double total = total_ms(layers);
+  fmt::print("\n{:44} {:22} {:28} {:>9} {:>8} {:>6}\n", "node", "operator", "kernel", "ms", "GFLOP/s", "share");
+  for (const LayerProfile& layer : layers) {
+    const std::string name = layer.name.size() > 44 ? "…" + layer.name.substr(layer.name.size() - 43) : layer.name;
+    const std::string rate = layer.flops > 0 ? fmt::format("{:.1f}", gflops(layer)) : "";
+    fmt::print("{:44} {:22} {:28} {:9.4f} {:>8} {:5.1f}%\n", name, layer.kind, layer.kernel, layer.ms, rate, 100 * layer.ms / total);
+  }
+  fmt::print("{:44} {:22} {:28} {:9.4f}\n", "all", "", "", total);
+}
+
+void print(const Options& options, const CompiledModel& compiled, const Measurement& m) {
+  const int threads = options.threads > 0 ? options.threads : usable_cores();
+  fmt::print("{} on {} ({}), {} thread{}, {}\n", std::filesystem::path(options.model.path).filename().string(), compiled.device(), cpu_model(), threads,
+             threads == 1 ? "" : "s", options.hint == "latency" ? "one request" : fmt::format("{} streams", compiled.optimal_requests()));
+  fmt::print("  latency      median {:.3f} ms, mean {:.3f}, min {:.3f}, p90 {:.3f}, p95 {:.3f}, p99 {:.3f}, max {:.3f}\n", m.median(), m.mean(),
+             m.latencies_ms.front(), m.quantile(0.9), m.quantile(0.95), m.quantile(0.99), m.latencies_ms.back());
+  fmt::print("  throughput   {:.1f} runs/s ({} runs in {:.2f} s)\n", m.runs_per_s(), m.latencies_ms.size(), m.wall_s);
+  fmt::print("  load         {:.1f} ms from the start of the process to the first result\n", m.load_ms);
+  fmt::print("  memory       {:.1f} MB at the peak\n", peak_mb());
+  if (!m.layers.empty()) print_layers(m.layers);
+}
+
+}  // namespace
+
+int verb_bench(int argc, char** argv) {
+  const double main_s = now_s(), age_at_main_s = process_age_s();
+  Options options;
+  Command command("bench", "Measure how fast a model runs, on random inputs; unknown sizes of inputs are 1.",
+                  "saccade bench ssd_mobilenet_v2.onnx --threads 1 --profile");
+  CLI::App& app = command.options();
+  options.model.add_model(app);
+  options.model.add_device(app);
+  options.model.add_shapes(app);
+  app.add_option("--threads", options.threads, "threads in all; 0: as many as affinity and quota allow")->type_name("N")->check(CLI::Range(0, 4096));
+  app.add_option("--time", options.seconds, "seconds to measure, after a warm-up of a fifth of that")->type_name("S")->check(CLI::Range(0.0, 1e6))->capture_default_str();
+  app.add_option("--hint", options.hint, "latency: one request on all threads; throughput: a request a thread")->type_name("HINT")->check(CLI::IsMember({"latency", "throughput"}))->capture_default_str();
+  app.add_flag("--profile", options.profile, "also the time of every step");
+  command.add_json_option();
+  return command.run(argc, argv, [&] {
+    catch_interrupts();
+    CompiledModel compiled;
+    const Measurement measurement = measure(options, age_at_main_s, main_s, compiled);
+    if (command.json()) command.write_json(to_json(options, compiled, measurement).dump(command.json_on_stdout() ? -1 : 1));
+    if (!command.json_on_stdout()) print(options, compiled, measurement);
+    return kDone;
+  });
+}
+
+}  // namespace saccade::cli

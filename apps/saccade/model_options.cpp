@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parsing shapes and applying them.
+#include "model_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "command.h"
+
+namespace saccade::cli {
+
+void ModelOptions::add_model(CLI::App& app) { app.add_option("model", path, "the model file")->required()->type_name("MODEL"); }
+
+void ModelOptions::add_device(CLI::App& app) { app.add_option("-d,--device", device, "where it runs; saccade doctor lists the devices")->type_name("DEVICE")->capture_default_str(); }
+
+void ModelOptions::add_shapes(CLI::App& app) {
+  app.add_option("--shape", shapes, "the shape of an input, ? for any size; without NAME= where there is one input")->type_name("[NAME=]1,3,640,640")->allow_extra_args(false);
+  app.add_option("--batch", batch, "set the outermost size of every input")->type_name("N")->check(CLI::PositiveNumber);
+}
+
+Shape parse_shape(const std::string& text) {
+  std::string_view rest = text;
+  if (rest.starts_with('[') && rest.ends_with(']')) rest = rest.substr(1, rest.size() - 2);
+  Shape shape;
+  while (!rest.empty()) {
+    const auto comma = std::min(rest.find(','), rest.size());
+    const std::string_view word = rest.substr(0, comma);
+    std::int64_t size = -1;
+    if (word != "?" && word != "-1") {
+      const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), size);
+      if (error != std::errc() || end != word.data() + word.size() || size < 0)
+        throw UsageError(fmt::format("'{}' is not a shape; write sizes as 1,3,640,640", text));
+    }
+    shape.push_back(size);
+    rest = rest.substr(std::min(comma + 1, rest.size()));
+  }
+  return shape;
+}
+
+Model ModelOptions::read() const {
+  Model model = Core().read_model(path);
+  if (batch > 0) model.set_batch(batch);
+  std::map<std::string, Shape> wanted;
+  for (const std::string& entry : shapes) {
+    const auto equals = entry.rfind('=');
+    if (equals == std::string::npos && model.inputs().size() != 1)
+      throw UsageError(fmt::format("the model has {} inputs; say which one the shape is for: --shape {}={}", model.inputs().size(),
+                                   model.inputs().empty() ? "NAME" : model.inputs()[0].name, entry));
+    const std::string name = equals == std::string::npos ? model.inputs()[0].name : entry.substr(0, equals);
+    wanted[name] = parse_shape(equals == std::string::npos ? entry : entry.substr(equals + 1));
+  }
+  if (!wanted.empty()) model.reshape(wanted);
+  return model;
+}
+
+void fix_unknown_sizes(Model& model) {
+  std::map<std::string, Shape> fixed;
+  for (const Port& port : model.inputs()) {
+    if (port.is_static() || !port.ranked) continue;
+    Shape shape = port.shape;
+    std::replace_if(shape.begin(), shape.end(), [](std::int64_t size) { return size < 0; }, std::int64_t{1});
+    fixed[port.name] = std::move(shape);
+  }
+  if (!fixed.empty()) model.reshape(fixed);
+}
+
+}  // namespace saccade::cli

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs that are linked into the command. A verb takes its own name as argv[0] and returns the exit code.
+#pragma once
+
+namespace saccade::cli {
+
+int verb_info(int argc, char** argv);
+int verb_bench(int argc, char** argv);
+int verb_doctor(int argc, char** argv);
+
+}  // namespace saccade::cli

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model: a shared graph with its inputs and outputs told in public terms. A change makes a graph of its own first.
+#include "saccade/model.h"
+
+#include <algorithm>
+
+#include "api/ports.h"
+#include "base/error.h"
+#include "graph/edit.h"
+#include "graph/graph.h"
+
+namespace saccade {
+namespace {
+
+Port port_of(const std::string& name, const graph::TensorType& type) {
+  Port port{.name = name, .type = type.element, .ranked = type.shape.ranked(), .shape = {}, .shape_text = to_string(type.shape)};
+  for (const auto& dimension : type.shape.dimensions()) port.shape.push_back(dimension.is_static() ? dimension.size() : -1);
+  return port;
+}
+
+}  // namespace
+
+bool Port::is_static() const noexcept {
+  return ranked && std::none_of(shape.begin(), shape.end(), [](std::int64_t size) { return size < 0; });
+}
+
+Model::Model(std::shared_ptr<const graph::Graph> graph) : graph_(std::move(graph)) { refresh(); }
+
+void Model::require() const { SACCADE_CHECK(graph_ != nullptr, invalid_argument, "the model is empty"); }
+
+void Model::refresh() {
+  inputs_.clear();
+  outputs_.clear();
+  for (const graph::ValueId id : graph_->inputs()) inputs_.push_back(port_of((*graph_)[id].name, graph_->type(id)));
+  for (const auto& output : graph_->outputs()) outputs_.push_back(port_of(output.name, graph_->type(output.value)));
+}
+
+const std::string& Model::name() const {
+  require();
+  return graph_->name;
+}
+
+const std::vector<Port>& Model::inputs() const {
+  require();
+  return inputs_;
+}
+
+const std::vector<Port>& Model::outputs() const {
+  require();
+  return outputs_;
+}
+
+const Port& Model::input(std::string_view name) const { return inputs()[api::index_of(inputs_, name, "input")]; }
+
+const Port& Model::output(std::string_view name) const { return outputs()[api::index_of(outputs_, name, "output")]; }
+
+const std::map<std::string, std::string>& Model::metadata() const {
+  require();
+  return graph_->metadata;
+}
+
+void Model::reshape(const std::map<std::string, Shape>& shapes) {
+  require();
+  for (const auto& [name, shape] : shapes) input(name);
+  auto changed = std::make_shared<graph::Graph>(*graph_);
+  graph::Edit edit(*changed);
+  for (const graph::ValueId id : changed->inputs()) {
+    const auto given = shapes.find((*changed)[id].name);
+    if (given == shapes.end()) continue;
+    std::vector<graph::Dimension> dimensions;
+    for (const std::int64_t size : given->second) {
+      SACCADE_CHECK(size >= -1, invalid_argument, "input '{}' cannot have a size of {}", given->first, size);
+      dimensions.push_back(size < 0 ? graph::Dimension::unknown() : graph::Dimension::fixed(size));
+    }
+    edit.set_fact(id, graph::Fact(changed->type(id).element, graph::PartialShape(std::move(dimensions))));
+  }
+  edit.infer_all();
+  graph_ = std::move(changed);
+  refresh();
+}
+
+void Model::set_batch(std::int64_t batch) {
+  SACCADE_CHECK(batch >= 1, invalid_argument, "the batch must be 1 or more, not {}", batch);
+  std::map<std::string, Shape> shapes;
+  for (const Port& port : inputs()) {
+    if (port.shape.size() < 2) continue;
+    shapes[port.name] = port.shape;
+    shapes[port.name][0] = batch;
+  }
+  reshape(shapes);
+}
+
+}  // namespace saccade
