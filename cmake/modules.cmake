@@ -34,3 +34,41 @@ function(saccade_module_test name)
   add_test(NAME ${name}_test COMMAND ${name}_test)
   set_tests_properties(${name}_test PROPERTIES LABELS fast)
 endfunction()
+
+# saccade_isa_module(NAME ONCE files…): the sources of src/NAME compiled once for each instruction set level, into
+# object libraries saccade_NAME_LEVEL; ONCE names the files (the choice of a level) that are compiled a single time, into
+# saccade_NAME. saccade_NAME_LEVELS holds the levels of the engine; avx512_emulated is for tests only.
+function(saccade_isa_module name)
+  cmake_parse_arguments(M "" "" "ONCE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "_(test|bench)\\.cpp$")
+  list(TRANSFORM M_ONCE PREPEND ${CMAKE_SOURCE_DIR}/src/${name}/)
+  list(REMOVE_ITEM sources ${M_ONCE})
+
+  add_library(saccade_${name} OBJECT ${M_ONCE})
+  target_include_directories(saccade_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+  target_link_libraries(saccade_${name} PUBLIC fmt::fmt PRIVATE saccade_flags)
+  target_compile_options(saccade_${name} PRIVATE -Werror)
+
+  set(avx2 -mavx2 -mfma -mf16c -mbmi -mbmi2 -mlzcnt)
+  set(flags_scalar)
+  set(flags_avx2 ${avx2})
+  # g++ 12 takes the undefined operands inside of its own AVX-512 intrinsics for uninitialised variables.
+  set(flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl ${avx2} -Wno-uninitialized -Wno-maybe-uninitialized)
+  set(flags_avx512_emulated ${avx2} -DSACCADE_SIMD_PAIR)
+  set(levels scalar)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    list(APPEND levels avx2 avx512 avx512_emulated)
+  endif()
+  foreach(level ${levels})
+    add_library(saccade_${name}_${level} OBJECT ${sources})
+    target_include_directories(saccade_${name}_${level} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+    # Optimised in every preset: a tile without registers is hundreds of times slower.
+    target_compile_options(saccade_${name}_${level} PRIVATE -Werror -Wconversion -Wno-sign-conversion -Wno-float-conversion
+      -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math ${flags_${level}})
+    target_compile_definitions(saccade_${name}_${level} PRIVATE SACCADE_ISA=${level})
+    target_link_libraries(saccade_${name}_${level} PRIVATE saccade_flags)
+  endforeach()
+  list(REMOVE_ITEM levels avx512_emulated)
+  set(saccade_${name}_LEVELS ${levels} PARENT_SCOPE)
+endfunction()

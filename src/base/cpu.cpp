@@ -10,6 +10,14 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/error.h"
+#include "base/knobs.h"
+
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <xmmintrin.h>
+#endif
+
 namespace saccade {
 namespace {
 
@@ -50,6 +58,89 @@ std::optional<double> least_quota(const fs::path& mount, const fs::path& group) 
     look();
   }
   return least;
+}
+
+constexpr std::string_view kIsaNames[] = {"scalar", "avx2", "avx512", "avx512_vnni"};
+
+#ifdef __x86_64__
+struct CpuidRegisters {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+};
+
+CpuidRegisters cpuid(unsigned leaf, unsigned subleaf = 0) {
+  CpuidRegisters r;
+  __get_cpuid_count(leaf, subleaf, &r.a, &r.b, &r.c, &r.d);
+  return r;
+}
+
+// XCR0: which register states the operating system saves.
+std::uint64_t enabled_states() {
+  std::uint32_t low = 0, high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return std::uint64_t{high} << 32 | low;
+}
+
+bool has(unsigned value, int bit) { return (value >> bit & 1u) != 0; }
+
+Isa detect_isa() {
+  const CpuidRegisters one = cpuid(1), seven = cpuid(7), extended = cpuid(0x80000001);
+  constexpr int kOsxsave = 27, kAvx = 28, kFma = 12, kF16c = 29;
+  if (!has(one.c, kOsxsave) || !has(one.c, kAvx)) return Isa::scalar;
+  const std::uint64_t states = enabled_states();
+  constexpr std::uint64_t kYmm = 0x06, kZmm = 0xe6;
+  constexpr int kBmi1 = 3, kAvx2 = 5, kBmi2 = 8, kLzcnt = 5;
+  const bool avx2 = (states & kYmm) == kYmm && has(one.c, kFma) && has(one.c, kF16c) && has(seven.b, kBmi1) && has(seven.b, kAvx2) &&
+                    has(seven.b, kBmi2) && has(extended.c, kLzcnt);
+  if (!avx2) return Isa::scalar;
+  constexpr int kF = 16, kDq = 17, kBw = 30, kVl = 31, kVnni = 11;
+  const bool avx512 = (states & kZmm) == kZmm && has(seven.b, kF) && has(seven.b, kDq) && has(seven.b, kBw) && has(seven.b, kVl);
+  if (!avx512) return Isa::avx2;
+  return has(seven.c, kVnni) ? Isa::avx512_vnni : Isa::avx512;
+}
+
+#else
+Isa detect_isa() { return Isa::scalar; }
+#endif
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path);
+  std::ostringstream text;
+  if (in) text << in.rdbuf();
+  return text.str();
+}
+
+// "48K", "1024K", "32M"
+std::size_t parse_size(const std::string& text) {
+  std::istringstream in(text);
+  std::size_t value = 0;
+  char unit = 0;
+  in >> value >> unit;
+  return unit == 'K' ? value << 10 : unit == 'M' ? value << 20 : value;
+}
+
+CacheSizes read_caches(int core) {
+  CacheSizes sizes;
+  const std::string base = fmt::format("/sys/devices/system/cpu/cpu{}/cache/index", core);
+  for (int i = 0; i < 8; ++i) {
+    const std::string dir = base + std::to_string(i) + "/";
+    const std::string type = read_file(dir + "type");
+    if (type.empty()) break;
+    if (type.starts_with("Instruction")) continue;
+    const std::size_t size = parse_size(read_file(dir + "size"));
+    const std::string level = read_file(dir + "level");
+    if (level.starts_with("1")) sizes.l1 = size;
+    if (level.starts_with("2")) sizes.l2 = size;
+    if (level.starts_with("3")) sizes.l3 = size;
+  }
+  const auto or_system = [](std::size_t& bytes, int name, std::size_t fallback) {
+    if (bytes > 0) return;
+    const long value = sysconf(name);
+    bytes = value > 0 ? static_cast<std::size_t>(value) : fallback;
+  };
+  or_system(sizes.l1, _SC_LEVEL1_DCACHE_SIZE, 32u << 10);
+  or_system(sizes.l2, _SC_LEVEL2_CACHE_SIZE, 256u << 10);
+  or_system(sizes.l3, _SC_LEVEL3_CACHE_SIZE, 0);
+  return sizes;
 }
 
 }  // namespace
@@ -119,5 +210,43 @@ int usable_cores() {
   if (const auto quota = cgroup_quota()) cores = std::min(cores, std::max(1, static_cast<int>(*quota)));
   return cores;
 }
+
+std::string_view to_string(Isa isa) noexcept { return kIsaNames[static_cast<std::size_t>(isa)]; }
+
+Isa parse_isa(std::string_view name) {
+  const auto found = std::find(std::begin(kIsaNames), std::end(kIsaNames), name);
+  SACCADE_CHECK(found != std::end(kIsaNames), invalid_argument, "unknown instruction set level '{}'; known: {}", name,
+                fmt::join(kIsaNames, ", "));
+  return static_cast<Isa>(found - std::begin(kIsaNames));
+}
+
+Isa highest_isa() noexcept {
+  static const Isa isa = detect_isa();
+  return isa;
+}
+
+Isa allowed_isa() {
+  const std::string cap = knob(Knob::max_isa);
+  return cap.empty() ? highest_isa() : std::min(highest_isa(), parse_isa(cap));
+}
+
+const CacheSizes& cache_sizes() {
+  static const CacheSizes sizes = [] {
+    const std::vector<int> cores = affinity();
+    return read_caches(cores.empty() ? 0 : cores.front());
+  }();
+  return sizes;
+}
+
+#ifdef __x86_64__
+FlushDenormals::FlushDenormals() noexcept : saved_(_mm_getcsr()) {
+  constexpr unsigned kFlushToZero = 1u << 15, kDenormalsAreZero = 1u << 6;
+  _mm_setcsr(saved_ | kFlushToZero | kDenormalsAreZero);
+}
+FlushDenormals::~FlushDenormals() { _mm_setcsr(saved_); }
+#else
+FlushDenormals::FlushDenormals() noexcept : saved_(0) {}
+FlushDenormals::~FlushDenormals() = default;
+#endif
 
 }  // namespace saccade

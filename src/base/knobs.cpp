@@ -22,4 +22,9 @@ std::string knob(Knob id) {
   return value != nullptr ? value : "";
 }
 
+bool knob_on(Knob id) {
+  const std::string value = knob(id);
+  return value != "0" && value != "no" && value != "off" && value != "false";
+}
+
 }  // namespace saccade

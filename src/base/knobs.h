@@ -22,5 +22,7 @@ struct KnobRow {
 std::span<const KnobRow> all_knobs();
 /// What the environment says now; empty if it says nothing. Thread safe as long as nobody changes the environment.
 std::string knob(Knob id);
+/// For knobs that are on unless they are set to "0", "no", "off" or "false".
+bool knob_on(Knob id);
 
 }  // namespace saccade

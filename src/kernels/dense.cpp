@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// The driver of the dense kernel:
+//
+//   for strip of rows (its input fits in half of the second-level cache)
+//     for panel of channels
+//       for tile of rows in the strip: the register tile
+//
+// so that a panel, once in the cache, serves the whole strip. Rows are spread evenly over the tiles of a strip: a remainder
+// makes many tiles one row shorter rather than one tile very short.
+#include "kernels/dense_panels.h"
+#include "kernels/dense_tile.h"
+#include "kernels/level.h"
+
+namespace saccade::kernels::SACCADE_ISA {
+namespace {
+
+constexpr Index kTable = 2048;   // row pointers of a strip, all taps
+constexpr Index kStripRows = 512;
+constexpr int kMaxVectors = kMainVectors + 1;
+constexpr int kMaxRows = 12;
+
+constexpr int tile_rows(int vectors) {
+  if (kRegisters >= 32) return vectors <= 2 ? 12 : vectors == 3 ? 8 : vectors == 4 ? 6 : 5;
+  return vectors == 1 ? 12 : vectors == 2 ? 6 : kLanes > 4 ? 4 : 3;
+}
+
+using Tile = void (*)(const TileArgs&);
+struct Tiles {
+  Tile of[kMaxVectors][kMaxRows];  // [vectors − 1][rows − 1]
+};
+constexpr Tiles make_tiles() {
+  Tiles t{};
+  rep<kMaxVectors>([&](auto v) {
+    rep<tile_rows(v + 1)>([&](auto r) { t.of[v][r] = &tile<r + 1, v + 1>; });
+  });
+  return t;
+}
+constexpr Tiles kTiles = make_tiles();
+
+// A strip of output rows with everything the tiles need to find their data.
+struct Strip {
+  Index rows;
+  Index stride;                      // of the pointer table, from tap to tap
+  const float* in[kTable];           // [tap][row]
+  float* out[kStripRows];
+  const float* other[kStripRows];
+};
+
+void fill_strip(const DenseArgs& a, Index m_begin, Index rows, Strip& s) {
+  s.rows = rows;
+  s.stride = rows;
+  const DenseRows& r = a.rows;
+  const Index width = a.width > 0 ? a.width : INT64_MAX;
+  const Epilogue& e = a.epilogue;
+  for (Index done = 0; done < rows;) {  // one line, or its part in the strip, at a time
+    const Index line = (m_begin + done) / width, x0 = (m_begin + done) % width;
+    const Index count = smaller(rows - done, width - x0);
+    float* out = a.out + line * a.out_line_pitch + x0 * a.out_pitch;
+    for (Index i = 0; i < count; ++i) s.out[done + i] = out + i * a.out_pitch;
+    if (e.combine != Combine::none) {
+      const float* other = e.other + line * e.other_line_pitch + x0 * e.other_pitch;
+      for (Index i = 0; i < count; ++i) s.other[done + i] = other + i * e.other_pitch;
+    }
+    if (!r.y) {
+      const float* in = r.base + line * r.line_pitch + x0 * r.pitch;
+      for (Index i = 0; i < count; ++i) s.in[done + i] = in + i * r.pitch;
+    } else {
+      const float** table = s.in + done;
+      for (Index ky = 0; ky < r.kh; ++ky) {
+        const std::int32_t y = r.y[line * r.kh + ky];
+        for (Index kx = 0; kx < r.kw; ++kx, table += s.stride) {
+          const std::int32_t* x = r.x + kx * width + x0;
+          if (y == kOutside) {
+            for (Index i = 0; i < count; ++i) table[i] = r.zeros;
+          } else {
+            const float* base = r.base + y;
+            for (Index i = 0; i < count; ++i) table[i] = x[i] == kOutside ? r.zeros : base + x[i];
+          }
+        }
+      }
+    }
+    done += count;
+  }
+}
+
+// The activations a tile applies itself.
+bool clip_bounds(const Activation& act, float& low, float& high) {
+  low = -__builtin_inff();
+  high = __builtin_inff();
+  if (act.fn == Fn::relu) low = 0;
+  if (act.fn == Fn::clip) {
+    low = act.a;
+    high = act.b;
+  }
+  return act.fn == Fn::none || act.fn == Fn::relu || act.fn == Fn::clip;
+}
+
+struct Panel {
+  Index n0, width;       // first channel, padded channels
+  Index valid;           // channels that exist
+  const float* weights;
+  const float* next;     // weights of the panel after it, to be fetched meanwhile; or null
+  Index floats;
+};
+
+void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
+  const Epilogue& e = a.epilogue;
+  const int vectors = static_cast<int>(p.width / kLanes);
+  const bool ragged = p.valid < p.width;
+  alignas(64) float bias[kMaxVectors * kLanes];
+  alignas(64) float sums[kMaxRows * kMaxVectors * kLanes];
+  Index vector_at[kMaxVectors];
+  for (Index j = 0; j < p.width; ++j) bias[j] = e.bias && !e.scale && j < p.valid ? e.bias[p.n0 + j] : 0.f;
+  for (int j = 0; j < vectors; ++j) {
+    const Index n = p.n0 + j * kLanes;
+    vector_at[j] = n / 16 * a.out_block_pitch + n % 16;
+  }
+  const bool has_other = e.combine != Combine::none;
+
+  TileArgs t{};
+  t.row_stride = s.stride;
+  t.taps = taps;
+  t.k = a.k;
+  t.weights = p.weights;
+  t.bias = bias;
+  t.vector_at = vector_at;
+  t.before = e.before;
+  t.sums = sums;
+  const bool clips = clip_bounds(e.first, t.low1, t.high1) & clip_bounds(e.second, t.low2, t.high2);
+  t.direct = clips && !e.scale && e.combine != Combine::mul && (!ragged || (a.lanes == Lanes::full && !has_other)) &&
+             (has_other || e.second.fn == Fn::none);
+
+  const int most = tile_rows(vectors);
+  const Index tiles = (s.rows + most - 1) / most;
+  const Index small = s.rows / tiles, bigger = s.rows % tiles;  // `bigger` tiles have one row more than `small`
+  const Index fetch = p.next ? (p.floats / 16 + tiles - 1) / tiles : 0;
+  const float* next = p.next;
+  const float* other[kMaxRows];
+  Index m = 0;
+  for (Index i = 0; i < tiles; ++i) {
+    const Index rows = i < bigger ? small + 1 : small;
+    t.rows = s.in + m;
+    t.out = s.out + m;
+    t.other = nullptr;
+    if (has_other) {
+      for (Index q = 0; q < rows; ++q) other[q] = s.other[m + q] + p.n0;
+      t.other = other;
+    }
+    for (Index f = 0; f < fetch; ++f, next += 16) __builtin_prefetch(next, 0, 2);
+    kTiles.of[vectors - 1][rows - 1](t);
+    if (!t.direct) {
+      finish_rows({.epilogue = &e, .sums = sums, .rows = rows, .width = p.width, .n0 = p.n0, .valid = p.valid,
+                   .stored = a.lanes == Lanes::full ? p.width : p.valid, .out = t.out, .other = t.other,
+                   .block_pitch = a.out_block_pitch, .bias_done = !e.scale});
+    }
+    m += rows;
+  }
+}
+
+}  // namespace
+
+DenseShape dense_shape(Index k_total, Index n) {
+  return {panel_width(n), k_total * round_up(n, kLanes)};
+}
+
+void dense(const DenseArgs& a, const DenseBand& band) {
+  const Index rows = band.m_end - band.m_begin;
+  if (rows <= 0 || a.n <= 0) return;
+  const Index taps = a.rows.y ? a.rows.kh * a.rows.kw : 1;
+  const Index k_total = taps * a.k;
+  const Index nr = panel_width(a.n);
+
+  const Index row_bytes = 4 * larger(a.k, a.rows.y ? 0 : a.rows.pitch);
+  Index strip = a.cache_bytes / larger(row_bytes, 1);
+  strip = larger(strip, 2 * kMaxRows);
+  strip = smaller(smaller(strip, kStripRows), kTable / taps);
+  const Index strips = (rows + strip - 1) / strip;
+  if (strips > 1) strip = smaller(strip, round_up((rows + strips - 1) / strips, tile_rows(kMainVectors)));
+
+  Strip s;
+  for (Index m = band.m_begin; m < band.m_end; m += strip) {
+    fill_strip(a, m, smaller(strip, band.m_end - m), s);
+    for (Index n0 = 0; n0 < a.n;) {
+      const Index width = panel_width_at(a.n, n0);
+      if (n0 >= band.n_begin && n0 < band.n_end) {
+        Panel p{n0, width, smaller(width, a.n - n0), a.weights + k_total * n0, nullptr, k_total * width};
+        if (n0 + width < band.n_end && k_total * nr > 4096) p.next = p.weights + p.floats;
+        run_panel(a, p, s, taps);
+      }
+      n0 += width;
+    }
+  }
+}
+
+}  // namespace saccade::kernels::SACCADE_ISA
