@@ -1,16 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a file to a Graph, whatever its format. A format is a folder beside this file and a row in importer.cpp.
+// Reading a model file of any format: the format is recognised by content, never by the file's name.
 #pragma once
 
 #include <filesystem>
 #include <memory>
+#include <string_view>
 
+#include "base/file.h"
 #include "graph/graph.h"
 
 namespace saccade::import {
 
-/// Reads a model; the format is told by the contents, not by the name. Throws Error(not_found | unavailable) if the file cannot
-/// be read, Error(invalid_model) if it is broken, Error(unsupported) with all that is missing. Thread safe.
+/// What a file is. Only some of these can be read, see read_model().
+enum class Format {
+  onnx, openvino_ir, tflite, caffe, caffe_prototxt, tensorflow_graph, tensorflow_saved_model, tensorflow_checkpoint, keras_h5, zip,
+  pytorch, ncnn, git_lfs_pointer, html, unknown,
+};
+
+/// "ONNX", "OpenVINO IR" …
+std::string_view to_string(Format format) noexcept;
+
+/// Judges by the contents alone.
+Format sniff(std::span<const char> bytes);
+
+/// The model in a file (or a SavedModel folder) as a graph. Constants may view the file's memory and keep it alive.
+/// Throws Error: not_found, unavailable; unsupported for a known format that cannot be read, and with the list of everything
+/// in the model that is not supported; invalid_model for a damaged or foreign file; out_of_memory.
 std::shared_ptr<const graph::Graph> read_model(const std::filesystem::path& path);
+
+/// The same for bytes in memory, which are copied. `folder` holds external data; empty: such models are refused.
+std::shared_ptr<const graph::Graph> read_model_bytes(std::span<const char> bytes, const std::filesystem::path& folder = {});
 
 }  // namespace saccade::import

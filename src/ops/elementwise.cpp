@@ -31,7 +31,8 @@ i64 modulo_flooring(i64 x, i64 y) {
 }
 double modulo_flooring(double x, double y) {
   const double m = std::fmod(x, y);
-  return m != 0 && ((m < 0) != (y < 0)) ? m + y : m;
+  if (m == 0) return std::copysign(0.0, y);
+  return (m < 0) != (y < 0) ? m + y : m;
 }
 i64 power_integer(i64 x, i64 y) {
   if (y < 0) return x == 1 ? 1 : x == -1 ? (y % 2 ? -1 : 1) : 0;
@@ -43,7 +44,7 @@ i64 power_integer(i64 x, i64 y) {
   return result;
 }
 i64 shift_left(i64 x, i64 y) { return y < 0 || y > 63 ? 0 : static_cast<i64>(static_cast<u64>(x) << y); }
-i64 shift_right(i64 x, i64 y) { return y < 0 || y > 63 ? 0 : x >> y; }
+i64 shift_right(i64 x, i64 y) { return y < 0 || y > 63 ? (x < 0 ? -1 : 0) : x >> y; }
 double minimum(double x, double y) { return std::isnan(x) || x < y ? x : y; }
 double maximum(double x, double y) { return std::isnan(x) || x > y ? x : y; }
 double clamp_real(double x, double low, double high) { return x < low ? low : x > high ? high : x; }

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "graph/edit.h"
+#include "import/onnx/tensors.h"
 #include "import/onnx/wire.h"
 
 namespace saccade::onnx {
@@ -26,7 +27,8 @@ using graph::PartialShape;
 using graph::TensorType;
 using graph::ValueId;
 
-class GraphBuilder;
+struct Scope;
+class ModelBuilder;
 
 /// A sub-graph attribute as a closed graph. Its inputs are the formal ones of the file, in order, followed by one per
 /// captured value; `captures` are those values in the graph around it, to be given to the operator as further inputs.
@@ -41,7 +43,7 @@ struct Body {
 /// Reading an attribute marks it as understood: an attribute that is never read makes the node `unsupported`.
 class NodeContext {
  public:
-  NodeContext(GraphBuilder& builder, Edit& edit, const NodeProto& node, std::vector<ValueId> inputs, std::int64_t version);
+  NodeContext(ModelBuilder& model, Scope& scope, const NodeProto& node, std::vector<ValueId> inputs, std::int64_t version);
 
   /// The graph under construction.
   Edit& edit;
@@ -61,9 +63,10 @@ class NodeContext {
   const PartialShape& shape(std::size_t i) const { return fact(i).type.shape; }
   /// The rank; throws Error(unsupported) if it is not known.
   std::size_t rank(std::size_t i) const;
-  /// The contents of an input that is known as a whole, else nullptr (also where it is absent).
+  /// The contents of an input that is known as a whole whatever the model's inputs and their shapes are, else nullptr (also
+  /// where it is absent). Only such may go into attributes: a model can be given other input shapes later.
   const Tensor* constant(std::size_t i) const;
-  /// The contents of an integer input, where known.
+  /// The same for an integer input, as numbers.
   std::optional<std::vector<std::int64_t>> integers(std::size_t i) const;
 
   // Outputs.
@@ -137,7 +140,8 @@ class NodeContext {
   const AttributeProto* find(std::string_view name, AttributeType type);
   const AttributeProto& need(std::string_view name, AttributeType type);
 
-  GraphBuilder& builder_;
+  ModelBuilder& model_;
+  Scope& scope_;
   const NodeProto& node_;
   std::vector<ValueId> inputs_;
   std::size_t outputs_ = 0;
@@ -150,21 +154,16 @@ class NodeContext {
 /// an output that the node lists and the function does not return is an error. Returning an input is allowed.
 using Mapper = std::vector<ValueId> (*)(NodeContext&);
 
-/// An operator from a version on, up to the next row of the same operator. `domain` is "" for the standard operators.
+/// An operator from a version on, up to the next row of the same operator: the importer takes the row with the highest
+/// `since` that does not exceed the model's opset. `domain` is "" for the standard operators.
 struct Row {
   std::string_view domain, op;
   std::int64_t since;
   Mapper map;
 };
 
-/// The row with the highest `since` that does not exceed the version, or nullptr.
-const Row* find_row(std::string_view domain, std::string_view op, std::int64_t version);
-/// All rows of all families.
+/// All rows of all families, in no particular order. A row without a function ends the range of the row before it.
 std::vector<Row> all_rows();
-
-/// The element type of a TensorProto.DataType; throws Error(unsupported) for strings and complex numbers, and
-/// Error(invalid_model) for numbers that name no type.
-ElementType element_type(std::int64_t data_type);
 
 // The families, one function in each map_<family>.cpp.
 std::span<const Row> elementwise_rows();

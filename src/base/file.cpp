@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening, reading and mapping files.
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "base/error.h"
+
+namespace saccade {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+struct Descriptor {
+  int fd;
+  ~Descriptor() { ::close(fd); }
+};
+
+}  // namespace
+
+FileBytes::FileBytes(std::size_t size, int mapped_descriptor) : size_(size), mapped_(mapped_descriptor >= 0) {
+  if (mapped_) {
+    void* p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, mapped_descriptor, 0);
+    SACCADE_CHECK(p != MAP_FAILED, unavailable, "cannot map {} bytes: {}", size, std::strerror(errno));
+    data_ = static_cast<char*>(p);
+  } else {
+    // readable bytes after the end, as every Tensor has
+    data_ = static_cast<char*>(::operator new(size + kAlignment, std::align_val_t(kAlignment)));
+    std::memset(data_ + size, 0, kAlignment);
+  }
+}
+
+FileBytes::~FileBytes() {
+  if (mapped_)
+    ::munmap(data_, size_);
+  else
+    ::operator delete(data_, std::align_val_t(kAlignment));
+}
+
+std::shared_ptr<FileBytes> FileBytes::open(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) {
+    SACCADE_CHECK(errno != ENOENT && errno != ENOTDIR, not_found, "there is no file '{}'", path.string());
+    fail(ErrorCode::unavailable, "cannot open '{}': {}", path.string(), std::strerror(errno));
+  }
+  const Descriptor guard{fd};
+  struct stat status {};
+  SACCADE_CHECK(::fstat(fd, &status) == 0, unavailable, "cannot open '{}': {}", path.string(), std::strerror(errno));
+  SACCADE_CHECK(S_ISREG(status.st_mode), invalid_argument, "'{}' is not a file{}", path.string(), S_ISDIR(status.st_mode) ? " but a folder" : "");
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size > kReadLimit) return std::shared_ptr<FileBytes>(new FileBytes(size, fd));
+  std::shared_ptr<FileBytes> file(new FileBytes(size, -1));
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t n = ::read(fd, file->data_ + done, size - done);
+    if (n < 0 && errno == EINTR) continue;
+    SACCADE_CHECK(n >= 0, unavailable, "cannot read '{}': {}", path.string(), std::strerror(errno));
+    SACCADE_CHECK(n > 0, unavailable, "'{}' became shorter while it was read", path.string());
+    done += static_cast<std::size_t>(n);
+  }
+  return file;
+}
+
+std::shared_ptr<FileBytes> FileBytes::copy_of(std::span<const char> bytes) {
+  std::shared_ptr<FileBytes> file(new FileBytes(bytes.size(), -1));
+  if (!bytes.empty()) std::memcpy(file->data_, bytes.data(), bytes.size());
+  return file;
+}
+
+}  // namespace saccade

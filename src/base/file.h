@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bytes of a file: read if it is small, mapped if it is large.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+
+namespace saccade {
+
+/// A file's contents, writable without changing the file. Move and copy by shared_ptr; freed with the last owner.
+class FileBytes {
+ public:
+  /// Files up to this size are read; larger ones are mapped privately and must not be truncated while in use.
+  static constexpr std::size_t kReadLimit = std::size_t{64} << 20;
+
+  /// Throws Error: not_found, unavailable (no permission, a read error), invalid_argument (a folder or a device).
+  static std::shared_ptr<FileBytes> open(const std::filesystem::path& path);
+  /// A copy of bytes in memory.
+  static std::shared_ptr<FileBytes> copy_of(std::span<const char> bytes);
+
+  FileBytes(const FileBytes&) = delete;
+  FileBytes& operator=(const FileBytes&) = delete;
+  ~FileBytes();
+
+  /// Aligned to 64 bytes.
+  std::span<char> bytes() const noexcept { return {data_, size_}; }
+
+ private:
+  FileBytes(std::size_t size, int mapped_descriptor);
+
+  char* data_ = nullptr;
+  std::size_t size_ = 0;
+  bool mapped_ = false;
+};
+
+}  // namespace saccade
