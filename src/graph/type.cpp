@@ -5,14 +5,17 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "graph/text_names.h"
 
 namespace saccade::graph {
 
 std::string to_string(const Dimension& d) {
   if (d.is_static()) return fmt::format("{}", d.min);
-  if (!d.symbol.empty()) return d.symbol;
-  if (d.min == 0 && d.max == Dimension::kUnbounded) return "?";
-  return d.max == Dimension::kUnbounded ? fmt::format("{}..", d.min) : fmt::format("{}..{}", d.min, d.max);
+  const bool any = d.min == 0 && d.max == Dimension::kUnbounded;
+  const std::string range = d.max == Dimension::kUnbounded ? fmt::format("{}..", d.min) : fmt::format("{}..{}", d.min, d.max);
+  if (d.symbol.empty()) return any ? "?" : range;
+  const std::string symbol = is_plain_name(d.symbol) ? d.symbol : quote(d.symbol);
+  return any ? symbol : fmt::format("{}({})", symbol, range);
 }
 
 PartialShape::PartialShape(const Shape& shape) : ranked_(true) {

@@ -29,7 +29,7 @@ struct Dimension {
   bool operator==(const Dimension&) const = default;
 };
 
-/// "224", "?", "batch", "1..8"
+/// "224", "?", "batch", "1..8", "3..", "batch(1..8)"; symbols that are no plain name in quotes
 std::string to_string(const Dimension& dimension);
 
 /// A shape with unknown rank, or known rank and dimensions that may be unknown.
