@@ -6,11 +6,17 @@
 
 namespace saccade::ops {
 
-std::vector<Tensor> evaluate(const graph::Graph& graph, std::span<const Tensor> inputs, const NodeObserver& observer) {
+PreparedGraph::PreparedGraph(const graph::Graph& graph) : graph_(graph), order_(graph.order()), uses_(graph.value_limit()) {
+  for (std::size_t v = 0; v < uses_.size(); ++v) uses_[v] = graph.use_count(graph::ValueId{static_cast<std::int32_t>(v)});
+}
+
+std::vector<Tensor> evaluate(const graph::Graph& graph, std::span<const Tensor> inputs, const NodeObserver& observer) { return PreparedGraph(graph).evaluate(inputs, observer); }
+
+std::vector<Tensor> PreparedGraph::evaluate(std::span<const Tensor> inputs, const NodeObserver& observer) const {
+  const graph::Graph& graph = graph_;
   SACCADE_CHECK(inputs.size() == graph.inputs().size(), invalid_argument, "the graph has {} inputs, not {}", graph.inputs().size(), inputs.size());
   std::vector<Tensor> values(graph.value_limit());
-  std::vector<std::size_t> left(graph.value_limit(), 0);
-  for (std::size_t v = 0; v < values.size(); ++v) left[v] = graph.use_count(graph::ValueId{static_cast<std::int32_t>(v)});
+  std::vector<std::size_t> left = uses_;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const auto& type = graph.type(graph.inputs()[i]);
     SACCADE_CHECK(inputs[i].defined() && inputs[i].type() == type.element, invalid_argument, "input '{}' must be {}", graph[graph.inputs()[i]].name, to_string(type));
@@ -21,7 +27,7 @@ std::vector<Tensor> evaluate(const graph::Graph& graph, std::span<const Tensor> 
     const Tensor& computed = values[static_cast<std::size_t>(id.index)];
     return computed.defined() ? computed : graph.constant(id);
   };
-  for (graph::NodeId id : graph.order()) {
+  for (graph::NodeId id : order_) {
     const graph::Node& node = graph[id];
     ErrorContext scope(node.op.name(), node.name);
     std::vector<Tensor> args;

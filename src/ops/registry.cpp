@@ -26,6 +26,13 @@ std::map<std::string_view, Entry> make_entries() {
 #undef SACCADE_OURS
   for (int k = 0; k < kUnaryKinds; ++k) add(Unary::of(static_cast<UnaryKind>(k)), "");
   for (int k = 0; k < kBinaryKinds; ++k) add(Binary{static_cast<BinaryKind>(k)}, "");
+  for (int k = 0; k < kReduceKinds; ++k) {
+    const auto kind = static_cast<ReduceKind>(k);
+    const bool own = kind == ReduceKind::LogSum || kind == ReduceKind::LogSumExp || kind == ReduceKind::SumSquare;
+    add(Reduce{.kind = kind}, own ? "decomposed" : "");
+  }
+  add(ArgReduce{.kind = ArgKind::ArgMax}, "TopK");
+  add(ArgReduce{.kind = ArgKind::ArgMin}, "TopK");
   return entries;
 }
 

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// ShapeOf.
+#include "ops/shape_of.h"
+
+#include "ops/contents.h"
+
+namespace saccade::ops {
+
+std::vector<Fact> infer(const ShapeOf& op, std::span<const Fact> inputs) {
+  check_arity(inputs, 1, 1);
+  const PartialShape& shape = inputs[0].type.shape;
+  if (!shape.ranked()) return {Fact(op.output_type, PartialShape::of_rank(1))};
+  return {shape_fact(op.output_type, shape.dimensions())};
+}
+
+std::vector<Tensor> evaluate(const ShapeOf& op, std::span<const Tensor> inputs) {
+  return {from_i64(op.output_type, {inputs[0].rank()}, inputs[0].shape())};
+}
+
+}  // namespace saccade::ops
