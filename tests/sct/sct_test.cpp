@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runner of text cases: sct_test KIND DEVICE FILE…, every case a test called FILE.TITLE.
+// The runner of text cases: sct_test ops DEVICE FILE…, or sct_test passes FILE…; every case is a test called FILE.TITLE.
 #include <gtest/gtest.h>
 
 #include <cctype>
@@ -9,6 +9,7 @@
 
 #include "saccade/error.h"
 #include "sct/op_case.h"
+#include "sct/pass_case.h"
 
 namespace {
 
@@ -52,23 +53,39 @@ void check_op_case(const sct::OpCase& test, const std::string& device) {
   }
 }
 
+void add_op_cases(const std::string& file, const std::string& device) {
+  for (auto& test : sct::read_op_cases(file)) {
+    const auto shared = std::make_shared<sct::OpCase>(std::move(test));
+    add_test(file, shared->title, shared->line, [shared, device] { check_op_case(*shared, device); });
+  }
+}
+
+void add_pass_cases(const std::string& file) {
+  for (auto& test : sct::read_pass_cases(file)) {
+    const auto shared = std::make_shared<sct::PassCase>(std::move(test));
+    add_test(file, shared->title, shared->line, [shared] {
+      const std::string problem = sct::run(*shared);
+      EXPECT_TRUE(problem.empty()) << shared->file << ":" << shared->line << ": '" << shared->title << "': " << problem;
+    });
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  if (argc < 3) {
-    std::cerr << "usage: sct_test ops DEVICE FILE…\n";
+  const std::string kind = argc > 1 ? argv[1] : "";
+  if (kind != "ops" && kind != "passes") {
+    std::cerr << "usage: sct_test ops DEVICE FILE…\n       sct_test passes FILE…\n";
     return 2;
   }
-  const std::string kind = argv[1], device = argv[2];
-  for (int i = 3; i < argc; ++i) {
+  for (int i = kind == "ops" ? 3 : 2; i < argc; ++i) {
     const std::string file = argv[i];
     try {
-      for (auto& test : sct::read_op_cases(file)) {
-        const auto title = test.title;
-        const auto line = test.line;
-        add_test(file, title, line, [test = std::make_shared<sct::OpCase>(std::move(test)), device] { check_op_case(*test, device); });
-      }
+      if (kind == "ops")
+        add_op_cases(file, argv[2]);
+      else
+        add_pass_cases(file);
     } catch (const Error& e) {
       add_test(file, "can be read", 1, [what = std::string(e.what()), file] { FAIL() << file << ":" << what; });
     }
