@@ -40,7 +40,7 @@ Format format_of(SmallFloat format) {
 std::uint16_t Half::from_double(double value) {
   const std::uint16_t sign = std::signbit(value) ? 0x8000 : 0;
   if (std::isnan(value)) return static_cast<std::uint16_t>(sign | 0x7e00);
-  const double magnitude = round_to(std::fabs(value), 10, -14);
+  const double magnitude = std::isinf(value) ? std::fabs(value) : round_to(std::fabs(value), 10, -14);
   if (magnitude > 65504) return static_cast<std::uint16_t>(sign | 0x7c00);
   if (magnitude < 0x1p-14) return static_cast<std::uint16_t>(sign | static_cast<std::uint16_t>(magnitude * 0x1p24));
   const int exponent = std::ilogb(magnitude);

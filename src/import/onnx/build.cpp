@@ -13,7 +13,7 @@ namespace saccade::onnx {
 namespace {
 
 // Functions that call each other twice at every level grow without bound from a small file.
-constexpr std::size_t kMaxNodes = 1'000'000;
+constexpr std::size_t kMaxNodes = 300'000;
 constexpr int kMaxDepth = 64;
 // No dimension of a real tensor comes near; sums and products of a few of them still fit into 64 bits.
 constexpr std::int64_t kMaxDimension = std::int64_t{1} << 40;

@@ -8,6 +8,7 @@ std::vector<Row> all_rows() {
   std::vector<Row> rows;
   for (const auto family : {
            elementwise_rows(),
+           mixed_elementwise_rows(),
        })
     rows.insert(rows.end(), family.begin(), family.end());
   return rows;

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Damaged ONNX files: seeded mutations of models that are written here, and of real ones where they exist, must be read
+// or refused with saccade::Error; never a crash, a hang or an absurd allocation. Meant to run under ASan and UBSan too.
+//   onnx_mutations MUTATIONS_PER_MODEL [FILE_OR_FOLDER…]
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+
+#include "import/importer.h"
+#include "saccade/error.h"
+#include "support/onnx_writer.h"
+
+namespace saccade {
+namespace {
+
+using namespace saccade::testing;
+
+int mutations = 200;
+std::vector<std::filesystem::path> files;
+
+const std::string kX = value_info("x", kFloat, {"n", 4}), kY = value_info_without_shape("y", kFloat);
+
+std::vector<std::pair<std::string, std::string>> written_models() {
+  const std::string body = graph_proto({.nodes = {{"Add", {"x", "w"}, {"b"}}}, .inputs = {}, .outputs = {value_info_without_shape("b", kFloat)}});
+  const FunctionSpec scale{.name = "Scale",
+                           .inputs = {"v"},
+                           .outputs = {"r"},
+                           .attributes = {"alpha"},
+                           .nodes = {{"Constant", {}, {"c"}, {attribute_reference("value_float", "alpha", 1)}}, {"Mul", {"v", "c"}, {"r"}}}};
+  std::vector<std::pair<std::string, std::string>> models;
+  models.emplace_back("elementwise", model({.graph = {.nodes = {{"Add", {"x", "w"}, {"a"}, {}, "add"},
+                                                                {"Clip", {"a", "", "high"}, {"b"}, {}, "clip"},
+                                                                {"LeakyRelu", {"b"}, {"c"}, {attribute("alpha", 0.1f)}},
+                                                                {"Sum", {"a", "b", "c"}, {"y"}}},
+                                                      .inputs = {kX},
+                                                      .outputs = {kY},
+                                                      .initializers = {tensor_f32("w", {1, 4}, {1, 2, 3, 4}), tensor_f32("high", {}, {6})}}}));
+  models.emplace_back("functions", model({.graph = {.nodes = {{"Scale", {"x"}, {"a"}, {attribute("alpha", 3.f)}, "", "local"}, {"Scale", {"a"}, {"y"}, {attribute("alpha", 5.f)}, "", "local"}},
+                                                    .inputs = {kX},
+                                                    .outputs = {kY}},
+                                          .functions = {scale},
+                                          .more_opsets = {{"local", 1}},
+                                          .metadata = {{"key", "value"}}}));
+  models.emplace_back("branches", model({.graph = {.nodes = {{"Constant", {}, {"yes"}, {tensor_attribute("value", tensor_raw("", kBool, {}, "\x01"))}},
+                                                             {"If", {"yes"}, {"y"}, {graph_attribute("then_branch", body), graph_attribute("else_branch", body)}}},
+                                                   .inputs = {kX},
+                                                   .outputs = {kY},
+                                                   .initializers = {tensor_f32("w", {4}, {1, 2, 3, 4})}}}));
+  models.emplace_back("shapes", model({.graph = {.nodes = {{"Shape", {"x"}, {"s"}},
+                                                           {"Gather", {"s", "zero"}, {"n"}},
+                                                           {"Unsqueeze", {"n", "axes"}, {"v"}},
+                                                           {"Concat", {"v", "minus"}, {"t"}, {attribute("axis", std::int64_t{0})}},
+                                                           {"Reshape", {"x", "t"}, {"r"}},
+                                                           {"Slice", {"r", "start", "end", "axes"}, {"c"}},
+                                                           {"Pad", {"c", "pads"}, {"p"}},
+                                                           {"Transpose", {"p"}, {"q"}, {attribute("perm", std::vector<std::int64_t>{1, 0})}},
+                                                           {"Tile", {"q", "times"}, {"y"}}},
+                                                 .inputs = {kX},
+                                                 .outputs = {kY},
+                                                 .initializers = {tensor_i64("zero", {}, {0}), tensor_i64("axes", {1}, {0}), tensor_i64("minus", {1}, {-1}), tensor_i64("start", {1}, {0}),
+                                                                  tensor_i64("end", {1}, {3}), tensor_i64("pads", {4}, {1, 0, 0, 1}), tensor_i64("times", {2}, {2, 1})}}}));
+  models.emplace_back("network", model({.graph = {.nodes = {{"Conv", {"x", "w", "b"}, {"c"}, {attribute("pads", std::vector<std::int64_t>{1, 1, 1, 1}), attribute("strides", std::vector<std::int64_t>{2, 2})}},
+                                                            {"BatchNormalization", {"c", "b", "b", "b", "b"}, {"n"}},
+                                                            {"MaxPool", {"n"}, {"m"}, {attribute("kernel_shape", std::vector<std::int64_t>{2, 2})}},
+                                                            {"Resize", {"m", "", "scales"}, {"u"}, {attribute("mode", "nearest")}},
+                                                            {"GlobalAveragePool", {"u"}, {"g"}},
+                                                            {"Flatten", {"g"}, {"f"}},
+                                                            {"Gemm", {"f", "fc"}, {"l"}, {attribute("transB", std::int64_t{1})}},
+                                                            {"Softmax", {"l"}, {"y"}, {attribute("axis", std::int64_t{1})}}},
+                                                  .inputs = {value_info("x", kFloat, {1, 2, 8, 8})},
+                                                  .outputs = {kY},
+                                                  .initializers = {tensor_f32("w", {2, 2, 3, 3}, std::vector<float>(36, 0.5f)), tensor_f32("b", {2}, {1, 2}),
+                                                                   tensor_f32("scales", {4}, {1, 1, 2, 2}), tensor_f32("fc", {3, 2}, {1, 2, 3, 4, 5, 6})}}}));
+  return models;
+}
+
+std::string mutated(std::string bytes, std::mt19937& random) {
+  const auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
+  const int changes = 1 + static_cast<int>(below(4));
+  for (int i = 0; i < changes && !bytes.empty(); ++i) {
+    // the structure stands mostly at the ends, weights in between
+    const std::size_t edge = std::min<std::size_t>(bytes.size(), 4096);
+    std::size_t at = below(3) == 0 ? below(bytes.size()) : below(2) == 0 ? below(edge) : bytes.size() - 1 - below(edge);
+    const std::size_t length = std::min<std::size_t>(bytes.size() - at, 1 + below(64));
+    switch (below(9)) {
+      case 0: bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8))); break;
+      case 1: bytes[at] = "\x00\x01\x7f\x80\xff\x0a\x08"[below(7)]; break;
+      case 2: bytes.resize(at); break;
+      case 3: bytes.erase(at, length); break;
+      case 4: bytes.insert(at, bytes.substr(below(bytes.size()), length)); break;
+      case 5: for (std::size_t k = 0; k < length; ++k) bytes[at + k] = static_cast<char>(below(256)); break;
+      case 6: bytes.insert(at, std::string(1 + below(10), '\xff')); break;  // numbers become huge or negative
+      case 7: std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), length, '\0'); break;
+      case 8: std::swap(bytes[at], bytes[below(bytes.size())]); break;
+    }
+  }
+  return bytes;
+}
+
+struct Tally {
+  int accepted = 0, refused = 0;
+  double slowest_s = 0;
+};
+
+void check(const std::string& bytes, const std::string& what, Tally& tally) {
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    import::read_model_bytes(bytes);
+    ++tally.accepted;
+  } catch (const Error& e) {
+    ++tally.refused;
+    EXPECT_NE(e.code(), ErrorCode::internal) << what << ": " << e.what();
+    EXPECT_LT(e.message().size(), 20000u) << what;
+  } catch (const std::exception& e) {
+    ADD_FAILURE() << what << ": another exception than saccade::Error: " << e.what();
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  tally.slowest_s = std::max(tally.slowest_s, seconds);
+  EXPECT_LT(seconds, 20) << what;
+}
+
+void sweep(const std::string& name, const std::string& bytes, int count) {
+  Tally tally;
+  for (int seed = 0; seed < count; ++seed) {
+    std::mt19937 random(static_cast<unsigned>(seed));
+    const std::string what = name + " seed " + std::to_string(seed);
+    check(mutated(bytes, random), what, tally);
+  }
+  std::printf("%s: %d accepted, %d refused, slowest %.3f s\n", name.c_str(), tally.accepted, tally.refused, tally.slowest_s);
+}
+
+TEST(OnnxMutations, WrittenModels) {
+  for (const auto& [name, bytes] : written_models()) sweep(name, bytes, mutations);
+}
+
+TEST(OnnxMutations, EveryTruncation) {
+  for (const auto& [name, bytes] : written_models()) {
+    Tally tally;
+    const std::size_t step = std::max<std::size_t>(1, bytes.size() / static_cast<std::size_t>(std::max(1, mutations)));
+    for (std::size_t n = 0; n < bytes.size(); n += step) check(bytes.substr(0, n), name + " cut at " + std::to_string(n), tally);
+  }
+}
+
+TEST(OnnxMutations, RealModels) {
+  if (files.empty()) GTEST_SKIP() << "no model files given or found";
+  for (const auto& file : files) {
+    std::ifstream in(file, std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    sweep(file.filename().string(), bytes, mutations);
+  }
+}
+
+}  // namespace
+}  // namespace saccade
+
+// A request for terabytes must come back as an error, as it does without the sanitizer.
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  if (argc > 1) saccade::mutations = std::atoi(argv[1]);
+  for (int i = 2; i < argc; ++i) {
+    std::error_code error;
+    if (std::filesystem::is_regular_file(argv[i], error)) saccade::files.emplace_back(argv[i]);
+    if (!std::filesystem::is_directory(argv[i], error)) continue;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i], error))
+      if (entry.path().extension() == ".onnx" && entry.file_size() < 1'000'000) saccade::files.push_back(entry.path());
+  }
+  std::sort(saccade::files.begin(), saccade::files.end());
+  return RUN_ALL_TESTS();
+}
