@@ -7,8 +7,13 @@ namespace saccade::onnx {
 std::vector<Row> all_rows() {
   std::vector<Row> rows;
   for (const auto family : {
+           control_rows(),
            elementwise_rows(),
            mixed_elementwise_rows(),
+           index_rows(),
+           quantize_rows(),
+           reduce_rows(),
+           shape_rows(),
        })
     rows.insert(rows.end(), family.begin(), family.end());
   return rows;

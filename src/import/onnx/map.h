@@ -166,7 +166,12 @@ struct Row {
 std::vector<Row> all_rows();
 
 // The families, one function in each map_<family>.cpp.
+std::span<const Row> control_rows();
 std::span<const Row> elementwise_rows();
 std::span<const Row> mixed_elementwise_rows();
+std::span<const Row> index_rows();
+std::span<const Row> quantize_rows();
+std::span<const Row> reduce_rows();
+std::span<const Row> shape_rows();
 
 }  // namespace saccade::onnx
