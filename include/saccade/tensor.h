@@ -119,6 +119,9 @@ class Tensor {
     return {data<T>(), static_cast<std::size_t>(size_)};
   }
 
+  /// Whether the elements are this tensor's own memory and no other tensor shares them.
+  bool unique() const noexcept { return owner_ && owner_.use_count() == 1; }
+
   /// The same elements under another shape of equal size; shares them.
   Tensor reshaped(Shape shape) const;
   /// A copy with elements of its own.

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dense convolution step and the arithmetic of images that the convolutions share.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plan/lowering.h"
+
+namespace saccade::plan {
+
+using kernels::Index;
+
+// A convolution over two spatial dimensions; one-dimensional ones have h = 1.
+struct Geometry {
+  Index n, c, h, w, o, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, pb, pr;
+};
+
+/// Rank 3 (N, C, W) as rank 4 with H = 1.
+Place as_image(Place place);
+inline Index batch_stride(const Place& p) { return p.strides[0]; }
+inline Index line(const Place& p) { return p.strides[2]; }
+inline Index pixel(const Place& p) { return p.strides[3]; }
+/// Whether the image's lines follow each other without a gap, so that it is one line of h·w pixels.
+bool endless(const Place& place);
+
+/// Rows of an image times packed weights, for every image of a batch.
+class DenseStep final : public Step {
+ public:
+  kernels::DenseArgs args;
+  std::vector<std::int32_t> y_offsets, x_offsets;  // what args.rows points to
+  Tensor zeros, weights;
+  Place in, out, other;
+  Index batch = 1, m = 0, nr = 16;
+
+  void run(const Run& run) const override;
+  /// Takes the offset tables as the image rows of args; `kh`·`kw` taps of args.k floats.
+  void use_offsets(Index kh, Index kw);
+};
+
+/// The packed form of `source`, kept under `key`.
+Tensor pack_dense(Lowering& l, const Tensor& source, const kernels::DensePack& form, Index k_total, const std::string& key);
+
+/// Names the step after the chain and emits it.
+void emit_convolution(Lowering& l, const Chain& chain, std::unique_ptr<Step> step, double flops, std::string kernel);
+
+}  // namespace saccade::plan

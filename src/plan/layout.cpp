@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// Choosing orders (forward) and wanted places (backward).
+#include "plan/layout.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/error.h"
+#include "ops/concat.h"
+#include "ops/inference.h"
+
+namespace saccade::plan {
+
+using graph::Graph;
+using graph::Node;
+using graph::NodeId;
+using graph::ValueId;
+
+namespace {
+
+std::size_t index(ValueId v) { return static_cast<std::size_t>(v.index); }
+
+std::vector<int> natural(std::size_t rank) {
+  std::vector<int> order(rank);
+  std::iota(order.begin(), order.end(), 0);
+  return order;
+}
+
+// N, spatial dimensions, channels.
+std::vector<int> channels_last(std::size_t rank) {
+  std::vector<int> order{0};
+  for (std::size_t d = 2; d < rank; ++d) order.push_back(static_cast<int>(d));
+  order.push_back(1);
+  return order;
+}
+
+bool is_natural(const std::vector<int>& order) { return std::is_sorted(order.begin(), order.end()); }
+
+bool any_of(std::string_view name, std::initializer_list<std::string_view> names) { return std::find(names.begin(), names.end(), name) != names.end(); }
+
+bool works_on_channels(std::string_view name) {
+  return any_of(name, {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MaxPool", "AvgPool", "Resize", "BatchNormInference",
+                       "DepthToSpace", "SpaceToDepth"});
+}
+
+bool is_view(std::string_view name) { return any_of(name, {"Reshape", "Squeeze", "Unsqueeze", "Transpose"}); }
+
+// The dimension of `to` that the innermost dimension `inner` of `from` becomes, if it stays one dimension.
+std::optional<std::size_t> follow_dimension(const Shape& from, const Shape& to, std::size_t inner) {
+  if (from[inner] == 1) return std::nullopt;
+  std::int64_t before = 1;
+  for (std::size_t d = 0; d < inner; ++d) before *= from[d];
+  std::int64_t product = 1;
+  for (std::size_t d = 0; d < to.size(); ++d) {
+    if (product == before && to[d] == from[inner]) return d;
+    product *= to[d];
+  }
+  return std::nullopt;
+}
+
+class Chooser {
+ public:
+  explicit Chooser(const Graph& g) : g_(g) {
+    out_.order.resize(g.value_limit());
+    out_.pitch.assign(g.value_limit(), 1);
+    out_.wanted.resize(g.value_limit());
+  }
+
+  Layouts choose() {
+    for (ValueId v : g_.inputs()) set(v, natural(rank(v)));
+    const auto order = g_.order();
+    for (NodeId id : order)
+      for (ValueId v : g_[id].outputs) set(v, order_of(g_[id], v));
+    want_outputs();
+    for (std::size_t i = order.size(); i-- > 0;) want_inputs(g_[order[i]]);
+    return std::move(out_);
+  }
+
+ private:
+  std::size_t rank(ValueId v) const { return g_.type(v).shape.rank(); }
+  Shape shape(ValueId v) const { return g_.type(v).shape.shape(); }
+  const std::vector<int>& order(ValueId v) const { return out_.order[index(v)]; }
+
+  void set(ValueId v, std::vector<int> order) {
+    const Shape dims = shape(v);
+    const std::int64_t inner = order.empty() ? 1 : dims[static_cast<std::size_t>(order.back())];
+    // rows of channels start at vector boundaries, unless somebody would like to see them without gaps
+    const bool padded = !is_natural(order) && inner > 16 && dims.size() == 4 && !seen_as_view(v);
+    out_.pitch[index(v)] = padded ? (inner + 15) / 16 * 16 : inner;
+    out_.order[index(v)] = std::move(order);
+  }
+
+  bool seen_as_view(ValueId v) const {
+    if (g_.is_output(v)) return true;
+    return std::any_of(g_[v].uses.begin(), g_[v].uses.end(), [&](const graph::Use& use) {
+      const Node& n = g_[use.node];
+      if (is_view(n.op.name()) && use.input == 0) return true;
+      // elementwise operators and concatenations hand the gaps on
+      return any_of(n.op.name(), {"Sigmoid", "Softmax", "Add", "Relu", "Clamp", "Concat"}) && n.outputs.size() == 1 && !works_on_channels(n.op.name()) &&
+             leads_to_view(n.outputs[0], 3);
+    });
+  }
+
+  bool leads_to_view(ValueId v, int depth) const {
+    return std::any_of(g_[v].uses.begin(), g_[v].uses.end(), [&](const graph::Use& use) {
+      const Node& n = g_[use.node];
+      if (is_view(n.op.name()) && use.input == 0) return true;
+      return depth > 0 && any_of(n.op.name(), {"Sigmoid", "Softmax", "Add", "Relu", "Clamp"}) && leads_to_view(n.outputs[0], depth - 1);
+    });
+  }
+
+  std::vector<int> order_of(const Node& node, ValueId out) const {
+    const std::string_view name = node.op.name();
+    const std::size_t r = rank(out);
+    if (r >= 3 && works_on_channels(name)) return channels_last(r);
+    if (name == "Transpose") {
+      const auto perm = to_i64(g_.constant(node.inputs[1]));
+      if (perm.size() != r) return natural(r);
+      std::vector<int> order_out;
+      for (int d : order(node.inputs[0])) {
+        const auto it = std::find(perm.begin(), perm.end(), d);
+        order_out.push_back(static_cast<int>(it - perm.begin()));
+      }
+      return order_out;
+    }
+    if (any_of(name, {"Reshape", "Squeeze", "Unsqueeze"})) {
+      const auto& in = order(node.inputs[0]);
+      if (in.empty() || is_natural(in)) return natural(r);
+      std::vector<int> result = natural(r);
+      if (const auto inner = follow_dimension(shape(node.inputs[0]), shape(out), static_cast<std::size_t>(in.back()))) {
+        result.erase(result.begin() + static_cast<std::ptrdiff_t>(*inner));
+        result.push_back(static_cast<int>(*inner));
+      }
+      return result;
+    }
+    if (any_of(name, {"MatMul", "Gather", "If", "Loop", "Scan"})) return natural(r);
+    // everything else keeps what its inputs have, if they are of its rank
+    for (ValueId in : node.inputs)
+      if (in.valid() && !g_[in].is_constant() && !order(in).empty() && order(in).size() == r && !is_natural(order(in))) return order(in);
+    return natural(r);
+  }
+
+  void want_outputs() {
+    for (std::size_t i = 0; i < g_.outputs().size(); ++i) {
+      const ValueId v = g_.outputs()[i].value;
+      if (!g_[v].producer.valid() || out_.wanted[index(v)]) continue;
+      out_.wanted[index(v)] = Wanted{ValueId{}, static_cast<int>(i), 0, dense_strides(shape(v))};
+    }
+  }
+
+  // The place of a node's output as far as it is decided here: a wanted one, or a buffer of its own.
+  Wanted place_of(ValueId v) const {
+    const auto& wanted = out_.wanted[index(v)];
+    if (wanted && suits(wanted->strides, shape(v), order(v))) return *wanted;
+    return Wanted{v, -1, 0, out_.own_strides(v, shape(v))};
+  }
+
+  bool can_move(ValueId v) const { return v.valid() && g_[v].producer.valid() && !out_.wanted[index(v)]; }
+
+  void want_inputs(const Node& node) {
+    const std::string_view name = node.op.name();
+    if (const auto* concat = node.op.as<ops::Concat>()) {
+      const Wanted whole = place_of(node.outputs[0]);
+      const std::size_t axis = ops::normal_axis(concat->axis, rank(node.outputs[0]));
+      std::int64_t at = 0;
+      std::unordered_set<std::int32_t> seen;
+      for (ValueId in : node.inputs) {
+        if (can_move(in) && seen.insert(in.index).second)
+          out_.wanted[index(in)] = Wanted{whole.root, whole.output, whole.offset + at * whole.strides[axis], whole.strides};
+        at += shape(in)[axis];
+      }
+    } else if (any_of(name, {"Reshape", "Squeeze", "Unsqueeze"})) {
+      const auto& wanted = out_.wanted[index(node.outputs[0])];
+      if (!wanted || !can_move(node.inputs[0])) return;
+      if (auto strides = view_strides(shape(node.outputs[0]), wanted->strides, shape(node.inputs[0])))
+        out_.wanted[index(node.inputs[0])] = Wanted{wanted->root, wanted->output, wanted->offset, std::move(*strides)};
+    } else if (name == "Transpose") {
+      const auto& wanted = out_.wanted[index(node.outputs[0])];
+      if (!wanted || !can_move(node.inputs[0])) return;
+      const auto perm = to_i64(g_.constant(node.inputs[1]));
+      Wanted in = *wanted;
+      for (std::size_t d = 0; d < perm.size(); ++d) in.strides[static_cast<std::size_t>(perm[d])] = wanted->strides[d];
+      out_.wanted[index(node.inputs[0])] = std::move(in);
+    } else if (any_of(name, {"Split", "VariadicSplit"})) {
+      want_split(node);
+    }
+  }
+
+  // The parts of a split lie side by side in one root: the whole goes there at once.
+  void want_split(const Node& node) {
+    if (!can_move(node.inputs[0]) || !g_.constant(node.inputs[1]).defined()) return;
+    const auto axis = ops::normal_axis(element_as_i64(g_.constant(node.inputs[1]), 0), rank(node.inputs[0]));
+    const auto& first = out_.wanted[index(node.outputs[0])];
+    if (!first) return;
+    std::int64_t at = 0;
+    for (ValueId out : node.outputs) {
+      const auto& w = out_.wanted[index(out)];
+      if (!w || w->root != first->root || w->output != first->output || w->strides != first->strides || w->offset != first->offset + at * first->strides[axis]) return;
+      at += shape(out)[axis];
+    }
+    out_.wanted[index(node.inputs[0])] = *first;
+  }
+
+  const Graph& g_;
+  Layouts out_;
+};
+
+}  // namespace
+
+bool suits(const Strides& strides, const Shape& dims, const std::vector<int>& order) {
+  if (order.empty()) return true;
+  const auto inner = static_cast<std::size_t>(order.back());
+  return dims[inner] == 1 || strides[inner] == 1;
+}
+
+Layouts choose_layouts(const Graph& graph) { return Chooser(graph).choose(); }
+
+}  // namespace saccade::plan

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plan: a graph for concrete input shapes, made into ordered steps on this machine. Each step names its kernel and its
+// buffers, which the memory planner has put into one arena.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+#include "kernels/table.h"
+#include "plan/place.h"
+
+namespace saccade {
+class ThreadPool;
+}
+
+namespace saccade::plan {
+
+/// A piece of memory that steps read and write.
+struct Buffer {
+  enum class Kind { arena, constant, input, output };
+  Kind kind = Kind::arena;
+  std::size_t bytes = 0;
+  int index = -1;           ///< which graph input or output
+  Tensor constant;          ///< Kind::constant
+  int first = -1, last = -1;  ///< steps between which it is alive (arena)
+  std::size_t offset = 0;   ///< in the arena
+};
+
+/// What a running step sees. `bases` has one pointer a buffer.
+struct Run {
+  const kernels::KernelTable& k;
+  ThreadPool* pool;  ///< null: this thread alone
+  std::byte* const* bases;
+
+  template <class T>
+  T* at(const Place& place) const {
+    return reinterpret_cast<T*>(bases[place.buffer]) + place.offset;
+  }
+  float* floats(const Place& place) const { return at<float>(place); }
+
+  /// Calls fn(begin, end) on pieces of [0, count), each a multiple of `grain` but the last, on all threads if the whole is
+  /// worth it: `work` is an estimate in nanoseconds of one thread.
+  template <class F>
+  void parallel(std::int64_t count, std::int64_t grain, double work, F&& fn) const;
+};
+
+/// One piece of work. Run in order; a step may use the threads of the pool within.
+class Step {
+ public:
+  virtual ~Step() = default;
+  virtual void run(const Run& run) const = 0;
+
+  std::string name;    ///< of the graph's node
+  std::string kind;    ///< of the operator, with what is fused: "Convolution+Add+Relu"
+  std::string kernel;  ///< "dense 3x3", "copy: channels last", "evaluate"
+  double flops = 0, bytes = 0;
+  bool exact_denormals = false;  ///< must not run under flush-to-zero
+  std::vector<Place> reads, writes;
+};
+
+/// Immutable after planning; any number of requests may run it at once, each with an arena of its own.
+struct Plan {
+  std::vector<Buffer> buffers;
+  std::vector<std::unique_ptr<Step>> steps;
+  std::vector<Place> outputs;       ///< dense, one per graph output
+  std::vector<Place> inputs;
+  std::size_t arena_bytes = 0;
+  std::size_t arena_lower_bound = 0;  ///< the most bytes alive at one step
+  bool has_evaluate = false;        ///< some step may throw and allocate
+};
+
+/// The steps with kernels and places, the buffers, the arena: for people and tests.
+std::string print(const Plan& plan);
+
+/// Assigns arena offsets: greedy by size, at the lowest offset that is free over the buffer's life (Pisarchyk & Lee 2020).
+void plan_memory(Plan& plan);
+
+}  // namespace saccade::plan

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The strided copy and the evaluate step.
+#include "plan/steps.h"
+
+#include <cstring>
+
+#include "base/error.h"
+#include "plan/parallel.h"
+
+namespace saccade::plan {
+
+CopyStep::CopyStep(Place from, Place to)
+    : from_(std::move(from)), to_(std::move(to)), nest_(merge_loops(to_.dims, {to_.strides, from_.strides})), element_bytes_(size_in_bytes(to_.type)) {
+  reads = {from_};
+  writes = {to_};
+  const std::size_t rank = nest_.dims.size();
+  inner_ = rank - 1;
+  if (nest_.strides[0][inner_] == 1 && nest_.strides[1][inner_] == 1) {
+    how_ = How::rows;
+  } else if (nest_.strides[0][inner_] == 1 && element_bytes_ == 4) {
+    for (std::size_t d = 0; d + 1 < rank; ++d)
+      if (nest_.strides[1][d] == 1 && nest_.dims[d] > 1) {
+        how_ = How::transpose;
+        contiguous_ = d;
+      }
+  }
+}
+
+void CopyStep::run(const Run& run) const {
+  auto* dst = reinterpret_cast<std::byte*>(run.bases[to_.buffer]) + to_.offset * static_cast<std::int64_t>(element_bytes_);
+  const auto* src = reinterpret_cast<const std::byte*>(run.bases[from_.buffer]) + from_.offset * static_cast<std::int64_t>(element_bytes_);
+  const auto size = static_cast<std::int64_t>(element_bytes_);
+  for (auto d : nest_.dims)
+    if (d == 0) return;
+  if (how_ == How::strided) {
+    strided_copy(dst, nest_.strides[0], src, nest_.strides[1], nest_.dims, element_bytes_);
+    return;
+  }
+  // the two innermost loops are the kernel's, the others an odometer; one large outer loop is cut across threads
+  const std::size_t rank = nest_.dims.size();
+  const std::size_t row_dim = how_ == How::transpose ? contiguous_ : (rank > 1 ? rank - 2 : rank);
+  Shape outer;
+  Strides outer_dst, outer_src;
+  for (std::size_t d = 0; d + 1 < rank; ++d)
+    if (d != row_dim) {
+      outer.push_back(nest_.dims[d]);
+      outer_dst.push_back(nest_.strides[0][d]);
+      outer_src.push_back(nest_.strides[1][d]);
+    }
+  const std::int64_t rows = row_dim < rank ? nest_.dims[row_dim] : 1;
+  const std::int64_t dst_row = row_dim < rank ? nest_.strides[0][row_dim] : 0, src_row = row_dim < rank ? nest_.strides[1][row_dim] : 0;
+  const std::int64_t n = nest_.dims[inner_];
+  IndexWalk walk(outer);
+  do {
+    std::byte* d = dst + walk.offset(outer_dst) * size;
+    const std::byte* s = src + walk.offset(outer_src) * size;
+    run.parallel(rows, 8, static_cast<double>(rows * n * size) * 0.1, [&](std::int64_t begin, std::int64_t end) {
+      if (how_ == How::rows) {
+        kernels::CopyArgs a;
+        a.src = s + begin * src_row * size;
+        a.src_pitch = src_row * size;
+        a.dst = d + begin * dst_row * size;
+        a.dst_pitch = dst_row * size;
+        a.rows = end - begin;
+        a.bytes = n * size;
+        run.k.copy_rows(a);
+      } else {
+        kernels::TransposeArgs a;
+        a.src = s + begin * size;
+        a.src_pitch = nest_.strides[1][inner_];
+        a.dst = d + begin * dst_row * size;
+        a.dst_pitch = dst_row;
+        a.rows = n;
+        a.columns = end - begin;
+        run.k.transpose(a);
+      }
+    });
+  } while (walk.next());
+}
+
+EvaluateStep::EvaluateStep(graph::Op op, std::vector<Place> inputs, std::vector<Place> outputs)
+    : op_(std::move(op)), inputs_(std::move(inputs)), outputs_(std::move(outputs)) {
+  for (const Place& p : inputs_)
+    if (p.valid()) reads.push_back(p);
+  writes = outputs_;
+  exact_denormals = true;
+}
+
+void EvaluateStep::run(const Run& run) const {
+  ErrorContext scope(op_.name(), name);
+  std::vector<Tensor> args;
+  args.reserve(inputs_.size());
+  for (const Place& p : inputs_) {
+    if (!p.valid())
+      args.emplace_back();
+    else
+      args.emplace_back(p.type, p.dims, run.bases[p.buffer] + p.offset * static_cast<std::int64_t>(size_in_bytes(p.type)));
+  }
+  const std::vector<Tensor> results = op_.evaluate(args);
+  SACCADE_CHECK(results.size() == outputs_.size(), internal, "evaluate gave {} outputs instead of {}", results.size(), outputs_.size());
+  for (std::size_t i = 0; i < results.size(); ++i) store(run, results[i], outputs_[i]);
+}
+
+void store(const Run& run, const Tensor& tensor, const Place& to) {
+  SACCADE_CHECK(tensor.shape() == to.dims && tensor.type() == to.type, internal, "a step gave {}{} instead of {}{}", to_string(tensor.type()), to_string(tensor.shape()),
+                to_string(to.type), to_string(to.dims));
+  if (tensor.size() == 0) return;
+  const std::size_t bytes = size_in_bytes(to.type);
+  std::byte* dst = run.bases[to.buffer] + to.offset * static_cast<std::int64_t>(bytes);
+  if (is_dense(to))
+    std::memcpy(dst, tensor.raw(), tensor.size_bytes());
+  else
+    strided_copy(dst, to.strides, tensor.raw(), dense_strides(to.dims), to.dims, bytes);
+}
+
+}  // namespace saccade::plan
