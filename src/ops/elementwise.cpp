@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "ops/inference.h"
+#include "ops/contents.h"
 
 namespace saccade::ops {
 namespace {
@@ -179,6 +179,27 @@ std::vector<Dimension> combine(const Binary& op, const std::vector<Dimension>& x
   return out;
 }
 
+// A comparison of partly known contents that holds, or fails, whatever the unknown entries are; else undefined.
+Tensor decided(BinaryKind kind, const std::vector<Dimension>& x, const std::vector<Dimension>& y, const Shape& shape) {
+  std::vector<i64> out;
+  for (std::size_t i = 0; i < std::max(x.size(), y.size()); ++i) {
+    const Dimension &a = x[x.size() == 1 ? 0 : i], &b = y[y.size() == 1 ? 0 : i];
+    const bool same = a.is_static() ? b.is_static() && a.size() == b.size() : !a.symbol.empty() && a.symbol == b.symbol;
+    const bool below = a.max < b.min, above = a.min > b.max;
+    if (!same && !below && !above) return {};
+    switch (kind) {
+      case BinaryKind::Equal: out.push_back(same); break;
+      case BinaryKind::NotEqual: out.push_back(!same); break;
+      case BinaryKind::Less: out.push_back(below); break;
+      case BinaryKind::LessEqual: out.push_back(below || same); break;
+      case BinaryKind::Greater: out.push_back(above); break;
+      case BinaryKind::GreaterEqual: out.push_back(above || same); break;
+      default: return {};
+    }
+  }
+  return from_i64(ElementType::boolean, shape, out);
+}
+
 template <class T, class F>
 void broadcast_apply(const Tensor& a, const Tensor& b, const std::vector<T>& x, const std::vector<T>& y, const Shape& shape, F&& f) {
   const std::size_t n = static_cast<std::size_t>(element_count(shape));
@@ -214,8 +235,7 @@ double apply(const Unary& op, double x) { return row(op).real(x, op.a, op.b); }
 
 std::vector<Fact> infer(const Unary& op, std::span<const Fact> inputs) {
   check_arity(inputs, 1, 1);
-  Fact out(result_type(row(op).result, inputs[0].type.element), inputs[0].type.shape);
-  return {out};
+  return with_contents(op, inputs, {}, {Fact(result_type(row(op).result, inputs[0].type.element), inputs[0].type.shape)});
 }
 
 std::vector<Tensor> evaluate(const Unary& op, std::span<const Tensor> inputs) {
@@ -242,14 +262,17 @@ std::vector<Fact> infer(const Binary& op, std::span<const Fact> inputs) {
   check_arity(inputs, 2, 2);
   check_same_element(inputs, 0, 1);
   Fact out(result_type(row(op).result, inputs[0].type.element), broadcast(inputs[0].type.shape, inputs[1].type.shape));
-  if (is_integer(inputs[0].type.element) && out.type.shape.is_static() && out.type.shape.rank() <= 1 && row(op).result == Result::same) {
-    const auto x = known_dimensions(inputs, 0), y = known_dimensions(inputs, 1);
-    if (x && y && !x->empty() && !y->empty() && std::max(x->size(), y->size()) <= 64) {
-      Fact known = shape_fact(out.type.element, combine(op, *x, *y), out.type.shape.rank() == 0);
-      out.constant = known.constant;
-      out.contents = known.contents;
-    }
+  if (inputs[0].constant.defined() && inputs[1].constant.defined()) return with_contents(op, inputs, {}, {out});
+  if (!is_integer(inputs[0].type.element) || !out.type.shape.is_static() || out.type.shape.rank() > 1) return {out};
+  const auto x = known_dimensions(inputs, 0), y = known_dimensions(inputs, 1);
+  if (!x || !y || x->empty() || y->empty() || std::max(x->size(), y->size()) > 64) return {out};
+  if (row(op).result == Result::boolean) {
+    out.constant = decided(op.kind, *x, *y, out.type.shape.shape());
+    return {out};
   }
+  Fact known = shape_fact(out.type.element, combine(op, *x, *y), out.type.shape.rank() == 0);
+  out.constant = known.constant;
+  out.contents = known.contents;
   return {out};
 }
 

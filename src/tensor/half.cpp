@@ -87,7 +87,7 @@ std::uint8_t small_float_from_double(SmallFloat kind, double value, bool saturat
   const int sign_shift = f.exponent_bits + f.mantissa_bits;
   const auto sign = static_cast<std::uint8_t>(std::signbit(value) ? 1 << sign_shift : 0);
   const auto nan_code = [&]() -> std::uint8_t {
-    if (kind == SmallFloat::e2m1) return static_cast<std::uint8_t>(0x7);
+    if (kind == SmallFloat::e2m1) return 0x8;  // there is no NaN: ONNX takes negative zero
     if (f.unsigned_zero) return 0x80;
     return static_cast<std::uint8_t>(sign | (f.infinity ? 0x7e : 0x7f));
   };

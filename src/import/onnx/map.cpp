@@ -8,6 +8,8 @@ std::vector<Row> all_rows() {
   std::vector<Row> rows;
   for (const auto family : {
            control_rows(),
+           convolution_rows(),
+           network_rows(),
            elementwise_rows(),
            mixed_elementwise_rows(),
            index_rows(),

@@ -167,6 +167,8 @@ std::vector<Row> all_rows();
 
 // The families, one function in each map_<family>.cpp.
 std::span<const Row> control_rows();
+std::span<const Row> convolution_rows();
+std::span<const Row> network_rows();
 std::span<const Row> elementwise_rows();
 std::span<const Row> mixed_elementwise_rows();
 std::span<const Row> index_rows();

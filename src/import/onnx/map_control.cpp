@@ -9,7 +9,24 @@ namespace {
 using Values = std::vector<ValueId>;
 
 Values if_(NodeContext& c) {
-  const Body yes = c.g("then_branch"), no = c.g("else_branch");
+  // A branch that is never taken need not be valid: exporters leave such.
+  const Tensor& condition = c.fact(0).constant;
+  const bool known = condition.defined() && condition.size() == 1 && condition.type() == ElementType::boolean;
+  const bool value = known && *condition.data<bool>();
+  Body yes, no;
+  const auto build = [&](Body& body, const char* name, bool taken) {
+    if (known && !taken && c.constant(0)) return;
+    try {
+      body = c.g(name);
+    } catch (const Error& e) {
+      if (e.code() != ErrorCode::invalid_model || !known || taken) throw;
+    }
+  };
+  build(yes, "then_branch", value);
+  build(no, "else_branch", !value);
+  c.ignore({"then_branch", "else_branch"});
+  if (!yes.graph) yes = no;
+  if (!no.graph) no = yes;
   Values inputs{c.in(0)};
   inputs.insert(inputs.end(), yes.captures.begin(), yes.captures.end());
   inputs.insert(inputs.end(), no.captures.begin(), no.captures.end());
