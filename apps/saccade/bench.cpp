@@ -5,7 +5,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -227,14 +226,13 @@ int verb_bench(int argc, char** argv) {
   Options options;
   Command command("bench", "Measure how fast a model runs, on random inputs; unknown sizes of inputs are 1.",
                   "saccade bench ssd_mobilenet_v2.onnx --threads 1 --profile");
-  CLI::App& app = command.options();
-  options.model.add_model(app);
-  options.model.add_device(app);
-  options.model.add_shapes(app);
-  app.add_option("--threads", options.threads, "threads in all; 0: as many as affinity and quota allow")->type_name("N")->check(CLI::Range(0, 4096));
-  app.add_option("--time", options.seconds, "seconds to measure, after a warm-up of a fifth of that")->type_name("S")->check(CLI::Range(0.0, 1e6))->capture_default_str();
-  app.add_option("--hint", options.hint, "latency: one request on all threads; throughput: a request a thread")->type_name("HINT")->check(CLI::IsMember({"latency", "throughput"}))->capture_default_str();
-  app.add_flag("--profile", options.profile, "also the time of every step");
+  options.model.add_model(command);
+  options.model.add_device(command);
+  options.model.add_shapes(command);
+  command.add("--threads", options.threads, "threads in all; 0: as many as affinity and quota allow").value("N").range(0, 4096).show_default();
+  command.add("--time", options.seconds, "seconds to measure, after a warm-up of a fifth of that").value("S").range(0, 1e6).show_default();
+  command.add("--hint", options.hint, "latency: one request on all threads; throughput: a request a thread").value("HINT").among({"latency", "throughput"}).show_default();
+  command.add("--profile", options.profile, "also the time of every step");
   command.add_json_option();
   return command.run(argc, argv, [&] {
     catch_interrupts();

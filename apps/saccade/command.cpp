@@ -74,7 +74,43 @@ Command::Command(std::string verb, std::string summary, std::string example)
 
 Command::~Command() = default;
 
-void Command::add_json_option() { app_->add_option("--json", json_, "write the result as JSON to FILE.json, or to stdout (-)")->type_name("[FILE]"); }
+Option& Option::value(std::string name) {
+  option_->type_name(std::move(name));
+  return *this;
+}
+
+Option& Option::required() {
+  option_->required();
+  return *this;
+}
+
+Option& Option::range(double low, double high) {
+  option_->check(CLI::Range(low, high).description(""));
+  return *this;
+}
+
+Option& Option::among(std::vector<std::string> words) {
+  option_->check(CLI::IsMember(std::move(words)));
+  return *this;
+}
+
+Option& Option::show_default() {
+  option_->capture_default_str();
+  return *this;
+}
+
+Option Command::add(const std::string& names, std::string& variable, const std::string& help) { return Option(app_->add_option(names, variable, help)); }
+Option Command::add(const std::string& names, int& variable, const std::string& help) { return Option(app_->add_option(names, variable, help)); }
+Option Command::add(const std::string& names, std::int64_t& variable, const std::string& help) { return Option(app_->add_option(names, variable, help)); }
+Option Command::add(const std::string& names, double& variable, const std::string& help) { return Option(app_->add_option(names, variable, help)); }
+Option Command::add(const std::string& names, bool& variable, const std::string& help) { return Option(app_->add_flag(names, variable, help)); }
+Option Command::add(const std::string& names, std::vector<std::string>& variable, const std::string& help) {
+  CLI::Option* option = app_->add_option(names, variable, help);
+  if (names.starts_with('-')) option->allow_extra_args(false);
+  return Option(option);
+}
+
+void Command::add_json_option() { add("--json", json_, "write the result as JSON to FILE.json, or to stdout (-)").value("[FILE]"); }
 
 void Command::write_json(std::string_view text) const {
   if (!json_on_stdout()) return write_file(json_, std::string(text) + "\n");

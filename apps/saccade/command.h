@@ -13,6 +13,7 @@
 
 namespace CLI {
 class App;
+class Option;
 }
 
 namespace saccade::cli {
@@ -25,8 +26,24 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// An option that was added, to say more of it.
+class Option {
+ public:
+  explicit Option(CLI::Option* option) : option_(option) {}
+  /// What stands for the value in --help: "FILE".
+  Option& value(std::string name);
+  Option& required();
+  Option& range(double low, double high);
+  Option& among(std::vector<std::string> words);
+  /// --help shows the variable's value at this moment.
+  Option& show_default();
+
+ private:
+  CLI::Option* option_;
+};
+
 /// One verb while it runs: `Command("info", "Say what a model is.", "saccade info yolov8n.onnx")`.
-///   options() gets the verb's options; run(argc, argv, body) parses and calls body, which returns an exit code or throws.
+/// Options are added, then run(argc, argv, body) parses and calls body, which returns an exit code or throws.
 class Command {
  public:
   Command(std::string verb, std::string summary, std::string example);
@@ -34,7 +51,15 @@ class Command {
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
 
-  CLI::App& options() { return *app_; }
+  /// Adds an option ("-o,--output", one value each time it is given) or, for a name without dashes, a positional argument (a vector
+  /// takes all that are left). The variable must live until run() returns.
+  Option add(const std::string& names, std::string& variable, const std::string& help);
+  Option add(const std::string& names, int& variable, const std::string& help);
+  Option add(const std::string& names, std::int64_t& variable, const std::string& help);
+  Option add(const std::string& names, double& variable, const std::string& help);
+  Option add(const std::string& names, std::vector<std::string>& variable, const std::string& help);
+  /// A flag: true if given.
+  Option add(const std::string& names, bool& variable, const std::string& help);
   /// Adds --json [FILE]; call where the verb has JSON output. A FILE is "-" or ends in .json; else it goes to stdout.
   void add_json_option();
   /// Whether --json was given, and whether it goes to stdout, in which case text belongs nowhere else on stdout.

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
-#include <CLI/CLI.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -84,7 +83,7 @@ void print(const Json& report) {
 int verb_doctor(int argc, char** argv) {
   Command command("doctor", "Say what this machine offers and what saccade makes of it.", "saccade doctor");
   bool knobs = false;
-  command.options().add_flag("--knobs", knobs, "list every environment variable that saccade reads");
+  command.add("--knobs", knobs, "list every environment variable that saccade reads");
   command.add_json_option();
   return command.run(argc, argv, [&] {
     if (knobs && !command.json()) {

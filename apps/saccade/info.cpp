@@ -2,7 +2,6 @@
 // saccade info: what a model is, without running it.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -131,8 +130,8 @@ int verb_info(int argc, char** argv) {
   Command command("info", "Say what a model is: inputs, outputs, operators with counts, parameters, multiply-accumulates, metadata, and what is unsupported.",
                   "saccade info yolov8n.onnx --shape 1,3,640,640");
   ModelOptions options;
-  options.add_model(command.options());
-  options.add_shapes(command.options());
+  options.add_model(command);
+  options.add_shapes(command);
   command.add_json_option();
   return command.run(argc, argv, [&] {
     try {

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <map>
@@ -13,13 +12,15 @@
 
 namespace saccade::cli {
 
-void ModelOptions::add_model(CLI::App& app) { app.add_option("model", path, "the model file")->required()->type_name("MODEL"); }
+void ModelOptions::add_model(Command& command) { command.add("model", path, "the model file").value("MODEL").required(); }
 
-void ModelOptions::add_device(CLI::App& app) { app.add_option("-d,--device", device, "where it runs; saccade doctor lists the devices")->type_name("DEVICE")->capture_default_str(); }
+void ModelOptions::add_device(Command& command) {
+  command.add("-d,--device", device, "where it runs; saccade doctor lists the devices").value("DEVICE").show_default();
+}
 
-void ModelOptions::add_shapes(CLI::App& app) {
-  app.add_option("--shape", shapes, "the shape of an input, ? for any size; without NAME= where there is one input")->type_name("[NAME=]1,3,640,640")->allow_extra_args(false);
-  app.add_option("--batch", batch, "set the outermost size of every input")->type_name("N")->check(CLI::PositiveNumber);
+void ModelOptions::add_shapes(Command& command) {
+  command.add("--shape", shapes, "the shape of an input, ? for any size; without NAME= where there is one input").value("[NAME=]1,3,640,640");
+  command.add("--batch", batch, "set the outermost size of every input").value("N").range(1, 1e9);
 }
 
 Shape parse_shape(const std::string& text) {

@@ -7,11 +7,9 @@
 
 #include "saccade/core.h"
 
-namespace CLI {
-class App;
-}
-
 namespace saccade::cli {
+
+class Command;
 
 struct ModelOptions {
   std::string path, device = "CPU";
@@ -19,9 +17,9 @@ struct ModelOptions {
   std::int64_t batch = 0;
 
   /// Adds MODEL and, where the verb runs it, --device.
-  void add_model(CLI::App& app);
-  void add_device(CLI::App& app);
-  void add_shapes(CLI::App& app);
+  void add_model(Command& command);
+  void add_device(Command& command);
+  void add_shapes(Command& command);
 
   /// Reads the model and gives its inputs the shapes asked for.
   Model read() const;

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one exception type of saccade: a code, a message, and a breadcrumb of where it happened.
+//
+// Example:
+//   try {
+//     saccade::Core().read_model("model.onnx");
+//   } catch (const saccade::Error& error) {
+//     if (error.code() == saccade::ErrorCode::unsupported) std::puts("saccade cannot run this model yet:");
+//     std::puts(error.what());
+//   }
 #pragma once
 
 #include <stdexcept>

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensors: an element type, a shape and dense row-major elements.
+//
+// Example:
+//   saccade::Tensor image(saccade::ElementType::f32, {1, 3, 224, 224});
+//   for (float& value : image.values<float>()) value = 0.5f;
+//   auto sizes = saccade::Tensor::from<std::int64_t>({2}, {224, 224});
+//   std::vector<std::uint8_t> pixels(3 * 4);
+//   saccade::Tensor view(saccade::ElementType::u8, {1, 4, 3}, pixels.data());  // no copy
+//   std::puts(saccade::to_string(view.shape()).c_str());
 #pragma once
 
 #include <cstddef>

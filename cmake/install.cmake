@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# What `cmake --install` lays down: the command, the libraries, the public headers, and the files of find_package(saccade).
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/saccade)
+install(TARGETS saccade EXPORT saccade-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS saccade_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(TARGET saccade_vision)
+  install(TARGETS saccade_vision LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
+endif()
+install(EXPORT saccade-targets NAMESPACE saccade:: DESTINATION ${package_dir})
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/saccade-config.cmake.in ${CMAKE_BINARY_DIR}/saccade-config.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/saccade-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/saccade-config.cmake ${CMAKE_BINARY_DIR}/saccade-config-version.cmake DESTINATION ${package_dir})
+install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# The steps of a user of the installed package, from nothing.
+set(prefix ${BINARY_DIR}/tests/installed/prefix)
+set(build ${BINARY_DIR}/tests/installed/build)
+file(REMOVE_RECURSE ${prefix} ${build})
+function(step)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${ARGN}\nended with ${result}:\n${output}")
+  endif()
+  message(STATUS "${output}")
+endfunction()
+step(${CMAKE_COMMAND} --install ${BINARY_DIR} --prefix ${prefix})
+step(${CMAKE_COMMAND} -S ${SOURCE_DIR}/examples -B ${build} -G Ninja -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_BUILD_TYPE=${BUILD_TYPE} -DCMAKE_CXX_COMPILER=${COMPILER})
+step(${CMAKE_COMMAND} --build ${build})
+step(${build}/scores ${MODEL})
+step(${prefix}/bin/saccade info ${MODEL})
