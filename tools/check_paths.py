@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that the files which README, CONTRIBUTING and docs/ name are there. `<op>` and `*` in a path stand for anything."""
+"""Checks that the files which the documents name are there. `<op>`, NAME before a suffix and `*` stand for anything."""
 import re
 
 import tree
@@ -11,12 +11,12 @@ LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 PATH = re.compile(r"^[\w.<>*-]+(/[\w.<>*{},-]+)+/?$")
 
 
-def exists(path):
-    pattern = re.sub(r"<[^>]*>", "*", path).rstrip("/")
+def exists(path, document):
+    pattern = re.sub(r"<[^>]*>|\b[A-Z][A-Z_]*\b(?=\.\w+$)", "*", path).rstrip("/")
     names = [pattern]
     if match := re.search(r"\{([^}]*)\}", pattern):  # conv.{h,cpp}
         names = [pattern[: match.start()] + part + pattern[match.end():] for part in match[1].split(",")]
-    return all(any(next(base.glob(name), None) for base in (tree.ROOT, tree.ROOT / "src")) for name in names)
+    return all(any(next(base.glob(name), None) for base in (tree.ROOT, tree.ROOT / "src", (tree.ROOT / document).parent)) for name in names)
 
 
 problems = []
@@ -28,6 +28,6 @@ for document in tree.files(".md"):
                 problems.append(f"{document}:{number}: there is no {link}")
         for code in CODE.findall(line):
             word = code.split()[0].removeprefix("./")
-            if PATH.match(word) and word.split("/")[0] in TOP - {"build", "demo"} and not exists(word):
+            if PATH.match(word) and word.split("/")[0] in TOP - {"build", "demo"} and not exists(word, document):
                 problems.append(f"{document}:{number}: there is no {word}")
 tree.finish(problems, "paths in documents")

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command: a table of verbs. Those that need images or video live in libsaccade_vision.so, which is opened only for
 // them, so that the others start without its three hundred libraries.
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <cstring>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,46 +11,30 @@
 #include "command.h"
 #include "saccade/version.h"
 #include "verbs.h"
+#include "vision_library.h"
 
 namespace saccade::cli {
 namespace {
 
 struct Verb {
   std::string_view name;
-  int (*run)(int, char**);  // null: `saccade_verb_NAME` in `library`
-  const char* library;
+  int (*run)(int, char**);  // null: `saccade_verb_NAME` in libsaccade_vision.so
   std::string_view summary;
 };
 
-constexpr const char* kVision = "libsaccade_vision.so";
 constexpr Verb kVerbs[] = {
-    {"info", verb_info, nullptr, "say what a model is: inputs, outputs, operators, size, what is unsupported"},
-    {"bench", verb_bench, nullptr, "measure how fast a model runs"},
-    {"detect", nullptr, kVision, "find objects on photos and in video"},
-    {"demo", nullptr, kVision, "run the bundled detector on a video that it renders"},
-    {"doctor", verb_doctor, nullptr, "say what this machine offers and what saccade makes of it"},
+    {"info", verb_info, "say what a model is: inputs, outputs, operators, size, what is unsupported"},
+    {"infer", verb_infer, "run a model on .npy files or photos and write its outputs"},
+    {"bench", verb_bench, "measure how fast a model runs"},
+    {"detect", nullptr, "find objects on photos and in video"},
+    {"demo", nullptr, "run the bundled detector on a video that it renders"},
+    {"doctor", verb_doctor, "say what this machine offers and what saccade makes of it"},
 };
 
 void print_usage(std::FILE* out) {
   fmt::print(out, "saccade {}: trained vision models, run fast\n\nUsage: saccade VERB [OPTIONS]\n\n", SACCADE_VERSION);
   for (const Verb& verb : kVerbs) fmt::print(out, "  {:8} {}\n", verb.name, verb.summary);
   fmt::print(out, "\nsaccade VERB --help says more, with an example.\n");
-}
-
-int run_from_library(const Verb& verb, int argc, char** argv) {
-  void* library = dlopen(verb.library, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    const char* reason = dlerror();
-    fmt::print(stderr, "saccade {}: {} cannot be opened: {}\n  it is built with -DSACCADE_VISION=ON and needs OpenCV 4.6\n", verb.name, verb.library, reason);
-    return kFailed;
-  }
-  const std::string symbol = fmt::format("saccade_verb_{}", verb.name);
-  const auto run = reinterpret_cast<int (*)(int, char**)>(dlsym(library, symbol.c_str()));
-  if (run == nullptr) {
-    fmt::print(stderr, "saccade {}: {} does not have this verb; it is of another version\n", verb.name, verb.library);
-    return kFailed;
-  }
-  return run(argc, argv);
 }
 
 int run(int argc, char** argv) {
@@ -72,8 +53,10 @@ int run(int argc, char** argv) {
   }
   std::vector<std::string_view> names;
   for (const Verb& verb : kVerbs) {
-    if (verb.name == name) return verb.run != nullptr ? verb.run(argc - 1, argv + 1) : run_from_library(verb, argc - 1, argv + 1);
     names.push_back(verb.name);
+    if (verb.name != name) continue;
+    if (verb.run != nullptr) return verb.run(argc - 1, argv + 1);
+    return reinterpret_cast<int (*)(int, char**)>(vision_function(fmt::format("saccade_verb_{}", name).c_str()))(argc - 1, argv + 1);
   }
   fmt::print(stderr, "saccade: there is no verb '{}'; did you mean '{}'?\n  try: saccade --help\n", name, nearest(name, names));
   return kUsage;

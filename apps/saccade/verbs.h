@@ -5,6 +5,7 @@
 namespace saccade::cli {
 
 int verb_info(int argc, char** argv);
+int verb_infer(int argc, char** argv);
 int verb_bench(int argc, char** argv);
 int verb_doctor(int argc, char** argv);
 

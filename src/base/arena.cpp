@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Arena: one block of memory, with the advice on huge pages that it takes.
 #include "base/arena.h"
 
 #include <sys/mman.h>
