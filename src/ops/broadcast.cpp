@@ -42,14 +42,14 @@ std::vector<Tensor> evaluate(const Broadcast& op, std::span<const Tensor> inputs
   if (op.mode == BroadcastMode::explicit_) {
     Shape aligned(target.size(), 1);
     const auto axes = normal_axes(to_i64(inputs[2]), target.size());
-    SACCADE_CHECK(axes.size() == data.shape().size(), invalid_argument, "{} axes for rank {}", axes.size(), data.rank());
+    SACCADE_CHECK(axes.size() == data.shape().size(), invalid_model, "{} axes for rank {}", axes.size(), data.rank());
     for (std::size_t i = 0; i < axes.size(); ++i) {
-      SACCADE_CHECK(i == 0 || axes[i] > axes[i - 1], invalid_argument, "axes must increase");
+      SACCADE_CHECK(i == 0 || axes[i] > axes[i - 1], invalid_model, "axes must increase");
       aligned[axes[i]] = data.shape()[i];
     }
     data = data.reshaped(aligned);
   }
-  element_count(target);
+  for (auto d : target) SACCADE_CHECK(d >= 0, invalid_model, "a target dimension of {}", d);
   return {broadcast_to(data, target)};
 }
 

@@ -53,11 +53,11 @@ std::vector<Tensor> evaluate(const Concat& op, std::span<const Tensor> inputs) {
   const std::size_t axis = normal_axis(op.axis, shape.size());
   shape[axis] = 0;
   for (const Tensor& t : inputs) {
-    SACCADE_CHECK(t.type() == inputs[0].type() && t.shape().size() == shape.size(), invalid_argument, "Concat of different types or ranks");
+    SACCADE_CHECK(t.type() == inputs[0].type() && t.shape().size() == shape.size(), invalid_model, "Concat of different types or ranks");
     for (std::size_t d = 0; d < shape.size(); ++d)
-      SACCADE_CHECK(d == axis || t.shape()[d] == shape[d], invalid_argument, "shapes {} and {} do not concatenate along axis {}", to_string(inputs[0].shape()),
+      SACCADE_CHECK(d == axis || t.shape()[d] == shape[d], invalid_model, "shapes {} and {} do not concatenate along axis {}", to_string(inputs[0].shape()),
                     to_string(t.shape()), axis);
-    SACCADE_CHECK(!__builtin_add_overflow(shape[axis], t.shape()[axis], &shape[axis]), invalid_argument, "Concat is too long");
+    SACCADE_CHECK(!__builtin_add_overflow(shape[axis], t.shape()[axis], &shape[axis]), invalid_model, "Concat is too long");
   }
   Tensor out(inputs[0].type(), shape);
   const Strides strides = dense_strides(shape);

@@ -91,7 +91,7 @@ std::optional<std::int64_t> known_scalar(std::span<const Fact> inputs, std::size
 }
 
 std::int64_t scalar_i64(const Tensor& tensor) {
-  SACCADE_CHECK(tensor.defined() && tensor.size() == 1, invalid_argument, "an input must have one element");
+  SACCADE_CHECK(tensor.defined() && tensor.size() == 1, invalid_model, "an input must have one element");
   return element_as_i64(tensor, 0);
 }
 

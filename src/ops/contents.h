@@ -31,7 +31,7 @@ Dimension as_size(const Dimension& entry);
 
 /// The only element of an integer input, where known; throws Error(invalid_model) if it has more.
 std::optional<std::int64_t> known_scalar(std::span<const Fact> inputs, std::size_t i);
-/// The only element of a tensor of one element; throws Error(invalid_argument) otherwise.
+/// The only element of a tensor of one element; throws Error(invalid_model) otherwise.
 std::int64_t scalar_i64(const Tensor& tensor);
 /// The number of entries of a rank-1 input (1 for a scalar), where known.
 std::optional<std::size_t> known_length(std::span<const Fact> inputs, std::size_t i);

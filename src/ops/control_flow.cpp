@@ -37,7 +37,7 @@ void check_condition(const Fact& fact) {
 }
 
 bool truth(const Tensor& tensor) {
-  SACCADE_CHECK(tensor.size() == 1 && tensor.type() == ElementType::boolean, invalid_argument, "a condition must be one boolean");
+  SACCADE_CHECK(tensor.size() == 1 && tensor.type() == ElementType::boolean, invalid_model, "a condition must be one boolean");
   return *tensor.data<bool>();
 }
 
@@ -82,7 +82,7 @@ PartialShape stacked(const PartialShape& slice, std::int64_t axis, const Dimensi
 class Stack {
  public:
   void add(Tensor slice) {
-    SACCADE_CHECK(slices_.empty() || (slice.shape() == slices_[0].shape() && slice.type() == slices_[0].type()), invalid_argument, "scan outputs of shape {} and {}",
+    SACCADE_CHECK(slices_.empty() || (slice.shape() == slices_[0].shape() && slice.type() == slices_[0].type()), invalid_model, "scan outputs of shape {} and {}",
                   to_string(slices_.empty() ? Shape{} : slices_[0].shape()), to_string(slice.shape()));
     slices_.push_back(std::move(slice));
   }
@@ -220,7 +220,7 @@ std::vector<Fact> infer(const If& op, std::span<const Fact> inputs) {
 std::vector<Tensor> evaluate(const If& op, std::span<const Tensor> inputs) {
   const Graph &yes = body_of(op.then_body), &no = body_of(op.else_body);
   const std::size_t n = yes.inputs().size(), m = no.inputs().size();
-  SACCADE_CHECK(inputs.size() == 1 + n + m, invalid_argument, "{} inputs for bodies of {} and {}", inputs.size(), n, m);
+  SACCADE_CHECK(inputs.size() == 1 + n + m, invalid_model, "{} inputs for bodies of {} and {}", inputs.size(), n, m);
   return truth(inputs[0]) ? evaluate(yes, inputs.subspan(1, n)) : evaluate(no, inputs.subspan(1 + n, m));
 }
 
@@ -260,7 +260,7 @@ std::vector<Tensor> evaluate(const Loop& op, std::span<const Tensor> inputs) {
   const Graph& body = *op.body;
   const std::int64_t trips = has(inputs, 0) ? scalar_i64(inputs[0]) : std::numeric_limits<std::int64_t>::max();
   bool going = !has(inputs, 1) || truth(inputs[1]);
-  SACCADE_CHECK(!going || trips < (std::int64_t{1} << 40) || !always_continues(body, body.fact(body.outputs()[0].value)), invalid_argument, "the loop never ends");
+  SACCADE_CHECK(!going || trips < (std::int64_t{1} << 40) || !always_continues(body, body.fact(body.outputs()[0].value)), invalid_model, "the loop never ends");
   std::vector<Tensor> arguments(inputs.begin(), inputs.end());
   std::vector<Stack> scans(shape.scans);
   const PreparedGraph prepared(body);
@@ -320,7 +320,7 @@ std::vector<Tensor> evaluate(const Scan& op, std::span<const Tensor> inputs) {
   for (std::size_t i = 0; i < shape.scanned; ++i) {
     const Tensor& data = inputs[shape.states + i];
     axes.push_back(normal_axis(at_or_zero(op.input_axes, i), data.shape().size()));
-    SACCADE_CHECK(i == 0 || data.shape()[axes[i]] == count, invalid_argument, "scan inputs of {} and {} steps", count, data.shape()[axes[i]]);
+    SACCADE_CHECK(i == 0 || data.shape()[axes[i]] == count, invalid_model, "scan inputs of {} and {} steps", count, data.shape()[axes[i]]);
     count = data.shape()[axes[i]];
   }
   std::vector<Stack> scans(shape.outputs);

@@ -146,7 +146,7 @@ std::vector<Fact> infer(const ConvertFloat8& op, std::span<const Fact> inputs) {
 }
 
 std::vector<Tensor> evaluate(const ConvertFloat8& op, std::span<const Tensor> inputs) {
-  SACCADE_CHECK(is_float(op.destination_type) && size_in_bytes(op.destination_type) == 1, invalid_argument, "{} is not an 8-bit float type", to_string(op.destination_type));
+  SACCADE_CHECK(is_float(op.destination_type) && size_in_bytes(op.destination_type) == 1, invalid_model, "{} is not an 8-bit float type", to_string(op.destination_type));
   const auto x = to_f64(inputs[0]);
   Tensor out(op.destination_type, inputs[0].shape());
   auto* y = static_cast<std::uint8_t*>(out.raw());
@@ -165,7 +165,7 @@ std::vector<Fact> infer(const BitCast& op, std::span<const Fact> inputs) {
 }
 
 std::vector<Tensor> evaluate(const BitCast& op, std::span<const Tensor> inputs) {
-  SACCADE_CHECK(size_in_bytes(op.destination_type) == size_in_bytes(inputs[0].type()), invalid_argument, "{} and {} differ in size", to_string(op.destination_type), to_string(inputs[0].type()));
+  SACCADE_CHECK(size_in_bytes(op.destination_type) == size_in_bytes(inputs[0].type()), invalid_model, "{} and {} differ in size", to_string(op.destination_type), to_string(inputs[0].type()));
   Tensor out(op.destination_type, inputs[0].shape());
   if (out.size()) std::memcpy(out.raw(), inputs[0].raw(), out.size_bytes());
   return {out};

@@ -21,7 +21,7 @@ std::vector<Fact> infer(const FakeQuantize& op, std::span<const Fact> inputs) {
 }
 
 std::vector<Tensor> evaluate(const FakeQuantize& op, std::span<const Tensor> inputs) {
-  SACCADE_CHECK(op.levels >= 2, invalid_argument, "{} levels", op.levels);
+  SACCADE_CHECK(op.levels >= 2, invalid_model, "{} levels", op.levels);
   Shape shape = inputs[0].shape();
   for (std::size_t i = 1; i < 5; ++i) shape = broadcast_shapes(shape, inputs[i].shape());
   std::vector<double> out(static_cast<std::size_t>(element_count(shape)));

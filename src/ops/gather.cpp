@@ -55,8 +55,8 @@ std::vector<Fact> infer(const Gather& op, std::span<const Fact> inputs) {
 std::vector<Tensor> evaluate(const Gather& op, std::span<const Tensor> inputs) {
   const Shape &data = inputs[0].shape(), &indices = inputs[1].shape();
   const std::size_t axis = normal_axis(scalar_i64(inputs[2]), data.size()), batch = batch_rank(op.batch_dims, indices.size());
-  SACCADE_CHECK(batch <= axis, invalid_argument, "batch_dims {} beyond axis {}", batch, axis);
-  for (std::size_t d = 0; d < batch; ++d) SACCADE_CHECK(data[d] == indices[d], invalid_argument, "data and indices differ in batch dimension {}", d);
+  SACCADE_CHECK(batch <= axis, invalid_model, "batch_dims {} beyond axis {}", batch, axis);
+  for (std::size_t d = 0; d < batch; ++d) SACCADE_CHECK(data[d] == indices[d], invalid_model, "data and indices differ in batch dimension {}", d);
   Shape shape(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(axis));
   shape.insert(shape.end(), indices.begin() + static_cast<std::ptrdiff_t>(batch), indices.end());
   shape.insert(shape.end(), data.begin() + static_cast<std::ptrdiff_t>(axis) + 1, data.end());
@@ -88,9 +88,9 @@ std::vector<Fact> infer(const GatherElements& op, std::span<const Fact> inputs) 
 std::vector<Tensor> evaluate(const GatherElements& op, std::span<const Tensor> inputs) {
   const Tensor& data = inputs[0];
   const Shape& shape = inputs[1].shape();
-  SACCADE_CHECK(data.shape().size() == shape.size(), invalid_argument, "data and indices differ in rank");
+  SACCADE_CHECK(data.shape().size() == shape.size(), invalid_model, "data and indices differ in rank");
   const std::size_t axis = normal_axis(op.axis, shape.size());
-  for (std::size_t d = 0; d < shape.size(); ++d) SACCADE_CHECK(d == axis || shape[d] <= data.shape()[d], invalid_argument, "indices of shape {} for data of shape {}", to_string(shape), to_string(data.shape()));
+  for (std::size_t d = 0; d < shape.size(); ++d) SACCADE_CHECK(d == axis || shape[d] <= data.shape()[d], invalid_model, "indices of shape {} for data of shape {}", to_string(shape), to_string(data.shape()));
   Tensor out(data.type(), shape);
   if (out.size() == 0) return {out};
   const Strides strides = dense_strides(data.shape());
@@ -127,12 +127,12 @@ std::vector<Fact> infer(const GatherND& op, std::span<const Fact> inputs) {
 
 std::vector<Tensor> evaluate(const GatherND& op, std::span<const Tensor> inputs) {
   const Shape &data = inputs[0].shape(), &indices = inputs[1].shape();
-  SACCADE_CHECK(!indices.empty(), invalid_argument, "scalar indices");
+  SACCADE_CHECK(!indices.empty(), invalid_model, "scalar indices");
   const std::size_t batch = batch_rank(op.batch_dims, indices.size() - 1);
-  SACCADE_CHECK(indices.back() >= 0 && static_cast<std::size_t>(indices.back()) <= data.size() && batch + static_cast<std::size_t>(indices.back()) <= data.size(), invalid_argument,
+  SACCADE_CHECK(indices.back() >= 0 && static_cast<std::size_t>(indices.back()) <= data.size() && batch + static_cast<std::size_t>(indices.back()) <= data.size(), invalid_model,
                 "indices of {} after {} batch dimensions for rank {}", indices.back(), batch, data.size());
   const std::size_t tuple = static_cast<std::size_t>(indices.back());
-  for (std::size_t d = 0; d < batch; ++d) SACCADE_CHECK(data[d] == indices[d], invalid_argument, "data and indices differ in batch dimension {}", d);
+  for (std::size_t d = 0; d < batch; ++d) SACCADE_CHECK(data[d] == indices[d], invalid_model, "data and indices differ in batch dimension {}", d);
   Shape shape(indices.begin(), indices.end() - 1);
   shape.insert(shape.end(), data.begin() + static_cast<std::ptrdiff_t>(batch + tuple), data.end());
   Tensor out(inputs[0].type(), shape);

@@ -30,8 +30,8 @@ std::vector<Tensor> evaluate(const OneHot& op, std::span<const Tensor> inputs) {
   Shape shape = inputs[0].shape();
   const std::size_t axis = normal_axis(op.axis, shape.size() + 1);
   const std::int64_t depth = scalar_i64(inputs[1]);
-  SACCADE_CHECK(inputs[2].size() == 1 && inputs[3].size() == 1 && inputs[2].type() == inputs[3].type(), invalid_argument, "the on and off values must be two scalars of one type");
-  SACCADE_CHECK(depth >= 0, invalid_argument, "a depth of {}", depth);
+  SACCADE_CHECK(inputs[2].size() == 1 && inputs[3].size() == 1 && inputs[2].type() == inputs[3].type(), invalid_model, "the on and off values must be two scalars of one type");
+  SACCADE_CHECK(depth >= 0, invalid_model, "a depth of {}", depth);
   shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(axis), depth);
   Tensor out(inputs[2].type(), shape);
   if (out.size() == 0) return {out};

@@ -20,9 +20,9 @@ constexpr std::int64_t kMostPadding = std::int64_t{1} << 40;
 Amounts amounts(std::span<const Tensor> inputs) {
   Amounts a{to_i64(inputs[1]), to_i64(inputs[2])};
   const std::size_t rank = inputs[0].shape().size();
-  SACCADE_CHECK(a.begin.size() == rank && a.end.size() == rank, invalid_argument, "{} and {} pads for rank {}", a.begin.size(), a.end.size(), rank);
+  SACCADE_CHECK(a.begin.size() == rank && a.end.size() == rank, invalid_model, "{} and {} pads for rank {}", a.begin.size(), a.end.size(), rank);
   for (std::size_t d = 0; d < rank; ++d)
-    SACCADE_CHECK(std::abs(a.begin[d] / 2) < kMostPadding && std::abs(a.end[d] / 2) < kMostPadding && inputs[0].shape()[d] + a.begin[d] + a.end[d] >= 0, invalid_argument,
+    SACCADE_CHECK(std::abs(a.begin[d] / 2) < kMostPadding && std::abs(a.end[d] / 2) < kMostPadding && inputs[0].shape()[d] + a.begin[d] + a.end[d] >= 0, invalid_model,
                   "padding of {} and {} around dimension {} of size {}", a.begin[d], a.end[d], d, inputs[0].shape()[d]);
   return a;
 }
@@ -72,7 +72,7 @@ Tensor continued(const Tensor& data, const Amounts& pads, Continuation mode) {
   for (std::size_t d = 0; d < rank; ++d) shape[d] += pads.begin[d] + pads.end[d];
   Tensor out(data.type(), shape);
   if (out.size() == 0) return out;
-  SACCADE_CHECK(data.size() > 0, invalid_argument, "nothing to continue into the padding of an empty tensor");
+  SACCADE_CHECK(data.size() > 0, invalid_model, "nothing to continue into the padding of an empty tensor");
   if (rank == 0) return data;
   std::vector<std::vector<std::int64_t>> source(rank);
   for (std::size_t d = 0; d < rank; ++d)
@@ -110,7 +110,7 @@ Tensor surrounded(const Tensor& data, const Amounts& pads, const Tensor& value) 
   Tensor out(data.type(), shape);
   const std::size_t bytes = size_in_bytes(data.type());
   if (value.defined()) {
-    SACCADE_CHECK(value.size() == 1 && value.type() == data.type(), invalid_argument, "the pad value must be one element of type {}", to_string(data.type()));
+    SACCADE_CHECK(value.size() == 1 && value.type() == data.type(), invalid_model, "the pad value must be one element of type {}", to_string(data.type()));
     strided_copy(out.raw(), dense_strides(shape), value.raw(), Strides(rank, 0), shape, bytes);
   }
   const Strides to = dense_strides(shape), from = dense_strides(data.shape());

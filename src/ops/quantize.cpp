@@ -31,19 +31,19 @@ ScaleMap scale_map(const Shape& shape, const Shape& scale, std::int64_t axis_att
   ScaleMap map;
   const bool single = element_count(scale) == 1;
   if (single && block_size == 0) return map;
-  SACCADE_CHECK(!shape.empty(), invalid_argument, "a scalar with scales of shape {}", to_string(scale));
+  SACCADE_CHECK(!shape.empty(), invalid_model, "a scalar with scales of shape {}", to_string(scale));
   const std::size_t axis = normal_axis(axis_attribute, shape.size());
   for (std::size_t d = axis + 1; d < shape.size(); ++d) map.inner *= shape[d];
   map.size = shape[axis];
   if (block_size == 0) {
-    SACCADE_CHECK(scale.size() == 1 && scale[0] == shape[axis], invalid_argument, "scales of shape {} for axis {} of shape {}", to_string(scale), axis, to_string(shape));
+    SACCADE_CHECK(scale.size() == 1 && scale[0] == shape[axis], invalid_model, "scales of shape {} for axis {} of shape {}", to_string(scale), axis, to_string(shape));
     map.kind = ScaleMap::per_axis;
     return map;
   }
-  SACCADE_CHECK(block_size > 0 && scale.size() == shape.size(), invalid_argument, "scales of shape {} for blocks of {} in shape {}", to_string(scale), block_size, to_string(shape));
+  SACCADE_CHECK(block_size > 0 && scale.size() == shape.size(), invalid_model, "scales of shape {} for blocks of {} in shape {}", to_string(scale), block_size, to_string(shape));
   for (std::size_t d = 0; d < shape.size(); ++d) {
     const std::int64_t expected = d == axis ? shape[d] / block_size + (shape[d] % block_size != 0 ? 1 : 0) : shape[d];
-    SACCADE_CHECK(scale[d] == expected, invalid_argument, "scales of shape {} for blocks of {} in shape {}", to_string(scale), block_size, to_string(shape));
+    SACCADE_CHECK(scale[d] == expected, invalid_model, "scales of shape {} for blocks of {} in shape {}", to_string(scale), block_size, to_string(shape));
   }
   map.kind = ScaleMap::per_block;
   map.block = block_size;
@@ -53,7 +53,7 @@ ScaleMap scale_map(const Shape& shape, const Shape& scale, std::int64_t axis_att
 
 void check_zero_point(std::span<const Tensor> inputs, ElementType type) {
   if (!has(inputs, 2)) return;
-  SACCADE_CHECK(inputs[2].type() == type && inputs[2].size() == inputs[1].size(), invalid_argument, "a zero point {}{} for scales of shape {} and quantised type {}",
+  SACCADE_CHECK(inputs[2].type() == type && inputs[2].size() == inputs[1].size(), invalid_model, "a zero point {}{} for scales of shape {} and quantised type {}",
                 to_string(inputs[2].type()), to_string(inputs[2].shape()), to_string(inputs[1].shape()), to_string(type));
 }
 

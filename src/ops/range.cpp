@@ -13,16 +13,16 @@ namespace {
 constexpr std::int64_t kMostElements = std::int64_t{1} << 40;
 
 std::int64_t count_of(const Tensor& start, const Tensor& stop, const Tensor& step) {
-  SACCADE_CHECK(start.size() == 1 && stop.size() == 1 && step.size() == 1, invalid_argument, "Range takes scalars");
+  SACCADE_CHECK(start.size() == 1 && stop.size() == 1 && step.size() == 1, invalid_model, "Range takes scalars");
   if (is_float(start.type()) || is_float(stop.type()) || is_float(step.type())) {
     const double a = element_as_f64(start, 0), b = element_as_f64(stop, 0), s = element_as_f64(step, 0);
-    SACCADE_CHECK(std::isfinite(a) && std::isfinite(b) && std::isfinite(s) && s != 0, invalid_argument, "Range from {} to {} by {}", a, b, s);
+    SACCADE_CHECK(std::isfinite(a) && std::isfinite(b) && std::isfinite(s) && s != 0, invalid_model, "Range from {} to {} by {}", a, b, s);
     const double n = std::ceil((b - a) / s);
     SACCADE_CHECK(n < static_cast<double>(kMostElements), out_of_memory, "Range of {} elements", n);
     return n > 0 ? static_cast<std::int64_t>(n) : 0;
   }
   const std::int64_t a = element_as_i64(start, 0), b = element_as_i64(stop, 0), s = element_as_i64(step, 0);
-  SACCADE_CHECK(s != 0, invalid_argument, "Range with step 0");
+  SACCADE_CHECK(s != 0, invalid_model, "Range with step 0");
   if (s > 0 ? a >= b : a <= b) return 0;
   // differences of i64 fit into u64
   const std::uint64_t distance = s > 0 ? static_cast<std::uint64_t>(b) - static_cast<std::uint64_t>(a) : static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b);

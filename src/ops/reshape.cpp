@@ -108,7 +108,7 @@ std::vector<Tensor> evaluate(const Reshape& op, std::span<const Tensor> inputs) 
   std::vector<Dimension> entries;
   for (auto v : to_i64(inputs[1])) entries.push_back(Dimension::fixed(v));
   const PartialShape shape = reshaped(op, PartialShape(inputs[0].shape()), entries);
-  SACCADE_CHECK(shape.is_static(), invalid_argument, "the shape {} leaves a dimension of an empty tensor open", to_string(i64_vector(to_i64(inputs[1])).shape()));
+  SACCADE_CHECK(shape.is_static(), invalid_model, "the shape {} leaves a dimension of an empty tensor open", to_string(i64_vector(to_i64(inputs[1])).shape()));
   return {inputs[0].reshaped(shape.shape())};
 }
 

@@ -20,13 +20,13 @@ std::vector<Tensor> evaluate(const ReverseSequence& op, std::span<const Tensor> 
   const Shape& shape = data.shape();
   const std::size_t batch = normal_axis(op.batch_axis, shape.size()), sequence = normal_axis(op.seq_axis, shape.size());
   const auto lengths = to_i64(inputs[1]);
-  SACCADE_CHECK(batch != sequence && static_cast<std::int64_t>(lengths.size()) == shape[batch], invalid_argument, "{} lengths for a batch of {}", lengths.size(), shape[batch]);
+  SACCADE_CHECK(batch != sequence && static_cast<std::int64_t>(lengths.size()) == shape[batch], invalid_model, "{} lengths for a batch of {}", lengths.size(), shape[batch]);
   Tensor out = data.clone();
   if (out.size() == 0) return {out};
   const Strides strides = dense_strides(shape);
   const std::size_t bytes = size_in_bytes(data.type());
   for (std::size_t b = 0; b < lengths.size(); ++b) {
-    SACCADE_CHECK(lengths[b] >= 0 && lengths[b] <= shape[sequence], invalid_argument, "a length of {} in a sequence of {}", lengths[b], shape[sequence]);
+    SACCADE_CHECK(lengths[b] >= 0 && lengths[b] <= shape[sequence], invalid_model, "a length of {} in a sequence of {}", lengths[b], shape[sequence]);
     if (lengths[b] < 2) continue;
     Shape dims = shape;
     dims[batch] = 1;
@@ -51,7 +51,7 @@ std::vector<Tensor> evaluate(const Roll&, std::span<const Tensor> inputs) {
   auto shifts = to_i64(inputs[1]);
   const auto axes = normal_axes(to_i64(inputs[2]), shape.size());
   if (shifts.size() == 1) shifts.resize(axes.size(), shifts[0]);
-  SACCADE_CHECK(shifts.size() == axes.size(), invalid_argument, "{} shifts for {} axes", shifts.size(), axes.size());
+  SACCADE_CHECK(shifts.size() == axes.size(), invalid_model, "{} shifts for {} axes", shifts.size(), axes.size());
   if (data.size() == 0) return {data};
   const Strides strides = dense_strides(shape);
   const std::size_t bytes = size_in_bytes(data.type());

@@ -114,7 +114,7 @@ std::vector<Tensor> evaluate(const ScatterUpdate&, std::span<const Tensor> input
   Shape expected(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(axis));
   expected.insert(expected.end(), indices.begin(), indices.end());
   expected.insert(expected.end(), data.begin() + static_cast<std::ptrdiff_t>(axis) + 1, data.end());
-  SACCADE_CHECK(inputs[2].shape() == expected, invalid_argument, "updates of shape {} instead of {}", to_string(inputs[2].shape()), to_string(expected));
+  SACCADE_CHECK(inputs[2].shape() == expected, invalid_model, "updates of shape {} instead of {}", to_string(inputs[2].shape()), to_string(expected));
   Tensor out = inputs[0].clone();
   if (inputs[2].size() == 0) return {out};
   const auto picks = to_i64(inputs[1]);
@@ -140,11 +140,11 @@ std::vector<Tensor> evaluate(const ScatterElementsUpdate& op, std::span<const Te
   const Tensor& data = inputs[0];
   const Shape& shape = inputs[1].shape();
   const std::size_t axis = normal_axis(scalar_i64(inputs[3]), data.shape().size());
-  SACCADE_CHECK(shape == inputs[2].shape() && shape.size() == data.shape().size(), invalid_argument, "indices of shape {} and updates of shape {} for data of shape {}", to_string(shape),
+  SACCADE_CHECK(shape == inputs[2].shape() && shape.size() == data.shape().size(), invalid_model, "indices of shape {} and updates of shape {} for data of shape {}", to_string(shape),
                 to_string(inputs[2].shape()), to_string(data.shape()));
   std::vector<Target> targets;
   if (inputs[1].size() > 0) {
-    for (std::size_t d = 0; d < shape.size(); ++d) SACCADE_CHECK(d == axis || shape[d] <= data.shape()[d], invalid_argument, "indices of shape {} for data of shape {}", to_string(shape), to_string(data.shape()));
+    for (std::size_t d = 0; d < shape.size(); ++d) SACCADE_CHECK(d == axis || shape[d] <= data.shape()[d], invalid_model, "indices of shape {} for data of shape {}", to_string(shape), to_string(data.shape()));
     const auto picks = to_i64(inputs[1]);
     const Strides strides = dense_strides(data.shape());
     IndexWalk walk(shape);
@@ -165,11 +165,11 @@ std::vector<Fact> infer(const ScatterNDUpdate& op, std::span<const Fact> inputs)
 
 std::vector<Tensor> evaluate(const ScatterNDUpdate& op, std::span<const Tensor> inputs) {
   const Shape &data = inputs[0].shape(), &indices = inputs[1].shape();
-  SACCADE_CHECK(!indices.empty() && static_cast<std::size_t>(indices.back()) <= data.size(), invalid_argument, "indices of shape {} for data of shape {}", to_string(indices), to_string(data));
+  SACCADE_CHECK(!indices.empty() && static_cast<std::size_t>(indices.back()) <= data.size(), invalid_model, "indices of shape {} for data of shape {}", to_string(indices), to_string(data));
   const auto tuple = static_cast<std::size_t>(indices.back());
   Shape expected(indices.begin(), indices.end() - 1);
   expected.insert(expected.end(), data.begin() + static_cast<std::ptrdiff_t>(tuple), data.end());
-  SACCADE_CHECK(inputs[2].shape() == expected, invalid_argument, "updates of shape {} instead of {}", to_string(inputs[2].shape()), to_string(expected));
+  SACCADE_CHECK(inputs[2].shape() == expected, invalid_model, "updates of shape {} instead of {}", to_string(inputs[2].shape()), to_string(expected));
   if (inputs[2].size() == 0) return {inputs[0].clone()};
   const auto picks = to_i64(inputs[1]);
   const Strides strides = dense_strides(data);

@@ -33,7 +33,7 @@ std::vector<Fact> infer(const Select& op, std::span<const Fact> inputs) {
 }
 
 std::vector<Tensor> evaluate(const Select&, std::span<const Tensor> inputs) {
-  SACCADE_CHECK(inputs[1].type() == inputs[2].type(), invalid_argument, "Select between {} and {}", to_string(inputs[1].type()), to_string(inputs[2].type()));
+  SACCADE_CHECK(inputs[1].type() == inputs[2].type(), invalid_model, "Select between {} and {}", to_string(inputs[1].type()), to_string(inputs[2].type()));
   Tensor out(inputs[1].type(), broadcast_shapes(broadcast_shapes(inputs[0].shape(), inputs[1].shape()), inputs[2].shape()));
   if (out.size() == 0) return {out};
   switch (size_in_bytes(out.type())) {

@@ -97,7 +97,7 @@ std::vector<Fact> infer(const Slice& op, std::span<const Fact> inputs) {
 std::vector<Tensor> evaluate(const Slice&, std::span<const Tensor> inputs) {
   const Tensor& data = inputs[0];
   const auto starts = to_i64(inputs[1]), stops = to_i64(inputs[2]), steps = to_i64(inputs[3]);
-  SACCADE_CHECK(starts.size() == stops.size() && starts.size() == steps.size(), invalid_argument, "start, stop and step of a slice differ in length");
+  SACCADE_CHECK(starts.size() == stops.size() && starts.size() == steps.size(), invalid_model, "start, stop and step of a slice differ in length");
   std::vector<std::int64_t> axes;
   if (has(inputs, 4)) axes = to_i64(inputs[4]);
   const auto dims = slice_axes(has(inputs, 4) ? &axes : nullptr, starts.size(), data.shape().size());

@@ -49,12 +49,12 @@ struct BatchInputs {
 BatchInputs batch_inputs(std::span<const Tensor> inputs) {
   BatchInputs b{to_i64(inputs[1]), to_i64(inputs[2]), to_i64(inputs[3])};
   const std::size_t rank = inputs[0].shape().size();
-  SACCADE_CHECK(rank >= 1 && b.block.size() == rank && b.begin.size() == rank && b.end.size() == rank, invalid_argument, "block and pads must have {} entries", rank);
+  SACCADE_CHECK(rank >= 1 && b.block.size() == rank && b.begin.size() == rank && b.end.size() == rank, invalid_model, "block and pads must have {} entries", rank);
   for (std::size_t d = 0; d < rank; ++d) {
-    SACCADE_CHECK(b.block[d] >= 1 && b.block[d] <= kMostBlock && b.begin[d] >= 0 && b.end[d] >= 0 && b.begin[d] < (std::int64_t{1} << 40) && b.end[d] < (std::int64_t{1} << 40), invalid_argument,
+    SACCADE_CHECK(b.block[d] >= 1 && b.block[d] <= kMostBlock && b.begin[d] >= 0 && b.end[d] >= 0 && b.begin[d] < (std::int64_t{1} << 40) && b.end[d] < (std::int64_t{1} << 40), invalid_model,
                   "block {} with {} and {} around it", b.block[d], b.begin[d], b.end[d]);
   }
-  SACCADE_CHECK(b.block[0] == 1 && b.begin[0] == 0 && b.end[0] == 0, invalid_argument, "the batch itself has no block");
+  SACCADE_CHECK(b.block[0] == 1 && b.begin[0] == 0 && b.end[0] == 0, invalid_model, "the batch itself has no block");
   return b;
 }
 
@@ -97,7 +97,7 @@ std::vector<Tensor> evaluate(const SpaceToDepth& op, std::span<const Tensor> inp
   Shape shape{in[0], in[1] * power(op.block_size, spatial)}, view{in[0], in[1]};
   std::vector<std::size_t> order{0}, blocks, rest;
   for (std::size_t d = 0; d < spatial; ++d) {
-    SACCADE_CHECK(in[d + 2] % op.block_size == 0, invalid_argument, "{} does not divide by {}", in[d + 2], op.block_size);
+    SACCADE_CHECK(in[d + 2] % op.block_size == 0, invalid_model, "{} does not divide by {}", in[d + 2], op.block_size);
     view.insert(view.end(), {in[d + 2] / op.block_size, op.block_size});
     shape.push_back(in[d + 2] / op.block_size);
     rest.push_back(2 + 2 * d);
@@ -126,7 +126,7 @@ std::vector<Tensor> evaluate(const DepthToSpace& op, std::span<const Tensor> inp
   check_block(op.block_size, in.size());
   const std::size_t spatial = in.size() - 2;
   const std::int64_t blocks = power(op.block_size, spatial);
-  SACCADE_CHECK(in[1] % blocks == 0, invalid_argument, "{} channels do not divide by {}", in[1], blocks);
+  SACCADE_CHECK(in[1] % blocks == 0, invalid_model, "{} channels do not divide by {}", in[1], blocks);
   const std::int64_t channels = in[1] / blocks;
   Shape shape{in[0], channels}, view{in[0]};
   if (op.mode == DepthMode::depth_first) view.push_back(channels);
@@ -138,7 +138,7 @@ std::vector<Tensor> evaluate(const DepthToSpace& op, std::span<const Tensor> inp
   for (std::size_t d = 0; d < spatial; ++d) {
     order.insert(order.end(), {spatial + 2 + d, first_block + d});
     std::int64_t size;
-    SACCADE_CHECK(!__builtin_mul_overflow(in[d + 2], op.block_size, &size), invalid_argument, "the output is too large");
+    SACCADE_CHECK(!__builtin_mul_overflow(in[d + 2], op.block_size, &size), invalid_model, "the output is too large");
     shape.push_back(size);
   }
   return {permuted(inputs[0], view, order, shape)};
@@ -153,7 +153,7 @@ std::vector<Tensor> evaluate(const SpaceToBatch&, std::span<const Tensor> inputs
   std::int64_t offset = 0;
   for (std::size_t d = 0; d < rank; ++d) {
     padded[d] += b.begin[d] + b.end[d];
-    SACCADE_CHECK(padded[d] % b.block[d] == 0, invalid_argument, "{} does not divide by {}", padded[d], b.block[d]);
+    SACCADE_CHECK(padded[d] % b.block[d] == 0, invalid_model, "{} does not divide by {}", padded[d], b.block[d]);
   }
   Tensor data(inputs[0].type(), padded);
   const Strides strides = dense_strides(padded);
@@ -165,7 +165,7 @@ std::vector<Tensor> evaluate(const SpaceToBatch&, std::span<const Tensor> inputs
   for (std::size_t d = 1; d < rank; ++d) {
     view.insert(view.end(), {padded[d] / b.block[d], b.block[d]});
     shape.push_back(padded[d] / b.block[d]);
-    SACCADE_CHECK(!__builtin_mul_overflow(shape[0], b.block[d], &shape[0]), invalid_argument, "the blocks are too large");
+    SACCADE_CHECK(!__builtin_mul_overflow(shape[0], b.block[d], &shape[0]), invalid_model, "the blocks are too large");
     order.push_back(2 * d);
     rest.push_back(2 * d - 1);
   }
@@ -182,13 +182,13 @@ std::vector<Tensor> evaluate(const BatchToSpace&, std::span<const Tensor> inputs
   std::int64_t blocks = 1;
   Shape view, whole{0};
   for (std::size_t d = 1; d < rank; ++d) {
-    SACCADE_CHECK(!__builtin_mul_overflow(blocks, b.block[d], &blocks), invalid_argument, "the blocks are too large");
+    SACCADE_CHECK(!__builtin_mul_overflow(blocks, b.block[d], &blocks), invalid_model, "the blocks are too large");
     view.push_back(b.block[d]);
     std::int64_t size;
-    SACCADE_CHECK(!__builtin_mul_overflow(in[d], b.block[d], &size) && size >= b.begin[d] + b.end[d], invalid_argument, "crops of {} and {} from {} · {}", b.begin[d], b.end[d], in[d], b.block[d]);
+    SACCADE_CHECK(!__builtin_mul_overflow(in[d], b.block[d], &size) && size >= b.begin[d] + b.end[d], invalid_model, "crops of {} and {} from {} · {}", b.begin[d], b.end[d], in[d], b.block[d]);
     whole.push_back(size);
   }
-  SACCADE_CHECK(in[0] % blocks == 0, invalid_argument, "a batch of {} does not divide by {}", in[0], blocks);
+  SACCADE_CHECK(in[0] % blocks == 0, invalid_model, "a batch of {} does not divide by {}", in[0], blocks);
   whole[0] = in[0] / blocks;
   view.push_back(whole[0]);
   view.insert(view.end(), in.begin() + 1, in.end());

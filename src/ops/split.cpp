@@ -67,7 +67,7 @@ std::vector<Fact> infer(const Split& op, std::span<const Fact> inputs) {
 std::vector<Tensor> evaluate(const Split& op, std::span<const Tensor> inputs) {
   const std::size_t axis = normal_axis(scalar_i64(inputs[1]), inputs[0].shape().size());
   const std::int64_t size = inputs[0].shape()[axis];
-  SACCADE_CHECK(op.num_splits >= 1 && op.num_splits <= kMostParts && size % op.num_splits == 0, invalid_argument, "{} does not divide into {} parts", size, op.num_splits);
+  SACCADE_CHECK(op.num_splits >= 1 && op.num_splits <= kMostParts && size % op.num_splits == 0, invalid_model, "{} does not divide into {} parts", size, op.num_splits);
   return cut(inputs[0], axis, std::vector<std::int64_t>(static_cast<std::size_t>(op.num_splits), size / op.num_splits));
 }
 

@@ -39,7 +39,7 @@ std::vector<Tensor> evaluate(const Tile&, std::span<const Tensor> inputs) {
   Strides strides;
   for (std::size_t d = 0; d < rank; ++d) {
     std::int64_t size;
-    SACCADE_CHECK(repeats[d] >= 0 && !__builtin_mul_overflow(repeats[d], in[d], &size), invalid_argument, "{} repeats of {}", repeats[d], in[d]);
+    SACCADE_CHECK(repeats[d] >= 0 && !__builtin_mul_overflow(repeats[d], in[d], &size), invalid_model, "{} repeats of {}", repeats[d], in[d]);
     shape.push_back(size);
     dims.insert(dims.end(), {repeats[d], in[d]});
     strides.insert(strides.end(), {0, from[d]});

@@ -70,7 +70,7 @@ std::vector<Tensor> evaluate(const TopK& op, std::span<const Tensor> inputs) {
   const std::size_t axis = normal_axis(op.axis, data.shape().size());
   const Rows rows(data.shape(), axis);
   const std::int64_t k = scalar_i64(inputs[1]);
-  SACCADE_CHECK(k >= 0 && k <= rows.count, invalid_argument, "k is {} for a dimension of {}", k, rows.count);
+  SACCADE_CHECK(k >= 0 && k <= rows.count, invalid_model, "k is {} for a dimension of {}", k, rows.count);
   Shape shape = data.shape();
   shape[axis] = k;
   Tensor values(data.type(), shape);
@@ -130,7 +130,7 @@ std::vector<Tensor> evaluate(const ArgReduce& op, std::span<const Tensor> inputs
   else
     shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
   std::vector<std::int64_t> out(static_cast<std::size_t>(element_count(shape)));
-  SACCADE_CHECK(rows.count > 0 || out.empty(), invalid_argument, "{} over an empty dimension", op.name());
+  SACCADE_CHECK(rows.count > 0 || out.empty(), invalid_model, "{} over an empty dimension", op.name());
   if (!out.empty()) with_numbers(data, [&](const auto& x) {
     for (std::int64_t o = 0; o < rows.outer; ++o)
       for (std::int64_t i = 0; i < rows.step; ++i) {

@@ -18,7 +18,7 @@ std::vector<Fact> infer(const Trilu& op, std::span<const Fact> inputs) {
 std::vector<Tensor> evaluate(const Trilu& op, std::span<const Tensor> inputs) {
   Tensor out = inputs[0].clone();
   const std::int64_t k = has(inputs, 1) ? scalar_i64(inputs[1]) : 0;
-  SACCADE_CHECK(out.rank() >= 2, invalid_argument, "a matrix is needed, not {}", to_string(out.shape()));
+  SACCADE_CHECK(out.rank() >= 2, invalid_model, "a matrix is needed, not {}", to_string(out.shape()));
   if (out.size() == 0) return {out};
   const std::int64_t rows = out.shape()[out.shape().size() - 2], columns = out.shape().back();
   const auto bytes = static_cast<std::int64_t>(size_in_bytes(out.type()));

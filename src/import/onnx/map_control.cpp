@@ -131,14 +131,14 @@ Values scan_8(NodeContext& c) {
   Edit edit(*graph);
   Values inner_inputs, inputs;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    inner_inputs.push_back(edit.input({}, batch[i]));
+    inner_inputs.push_back(edit.input(fmt::format("in{}", i), batch[i]));
     inputs.push_back(c.in(1 + i));
   }
   for (ValueId capture : body.captures) {
-    inner_inputs.push_back(edit.input({}, c.edit.graph().type(capture)));
+    inner_inputs.push_back(edit.input(fmt::format("in{}", inputs.size()), c.edit.graph().type(capture)));
     inputs.push_back(capture);
   }
-  for (ValueId out : edit.node(inner, inner_inputs)) edit.output(out, {});
+  for (ValueId out : edit.node(inner, inner_inputs)) edit.output(out, fmt::format("out{}", graph->outputs().size()));
   outer.body = graph;
   outer.num_scan_inputs = static_cast<std::int64_t>(batch.size());
   return c.node(outer, inputs);
