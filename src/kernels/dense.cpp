@@ -9,6 +9,7 @@
 // makes many tiles one row shorter rather than one tile very short.
 #include "kernels/dense_panels.h"
 #include "kernels/dense_tile.h"
+#include "kernels/epilogue.h"
 #include "kernels/level.h"
 
 namespace saccade::kernels::SACCADE_ISA {
@@ -83,18 +84,6 @@ void fill_strip(const DenseArgs& a, Index m_begin, Index rows, Strip& s) {
   }
 }
 
-// The activations a tile applies itself.
-bool clip_bounds(const Activation& act, float& low, float& high) {
-  low = -__builtin_inff();
-  high = __builtin_inff();
-  if (act.fn == Fn::relu) low = 0;
-  if (act.fn == Fn::clip) {
-    low = act.a;
-    high = act.b;
-  }
-  return act.fn == Fn::none || act.fn == Fn::relu || act.fn == Fn::clip;
-}
-
 struct Panel {
   Index n0, width;       // first channel, padded channels
   Index valid;           // channels that exist
@@ -126,8 +115,9 @@ void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
   t.vector_at = vector_at;
   t.before = e.before;
   t.sums = sums;
-  const bool clips = clip_bounds(e.first, t.low1, t.high1) & clip_bounds(e.second, t.low2, t.high2);
-  t.direct = clips && !e.scale && e.combine != Combine::mul && (!ragged || (a.lanes == Lanes::full && !has_other)) &&
+  clip_bounds(e.first, t.low1, t.high1);
+  clip_bounds(e.second, t.low2, t.high2);
+  t.direct = is_clip(e.first) && is_clip(e.second) && !e.scale && e.combine != Combine::mul && (!ragged || (a.lanes == Lanes::full && !has_other)) &&
              (has_other || e.second.fn == Fn::none);
 
   const int most = tile_rows(vectors);
@@ -184,7 +174,7 @@ void dense(const DenseArgs& a, const DenseBand& band) {
       const Index width = panel_width_at(a.n, n0);
       if (n0 >= band.n_begin && n0 < band.n_end) {
         Panel p{n0, width, smaller(width, a.n - n0), a.weights + k_total * n0, nullptr, k_total * width};
-        if (n0 + width < band.n_end && k_total * nr > 4096) p.next = p.weights + p.floats;
+        if (n0 + width < band.n_end && k_total * nr > 4096 && k_total * nr <= 32768) p.next = p.weights + p.floats;
         run_panel(a, p, s, taps);
       }
       n0 += width;

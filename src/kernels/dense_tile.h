@@ -97,9 +97,12 @@ template <int MR, int NV>
     add_other();
     clip(t.low2, t.high2);
   }
+  float* out[MR];  // read before the first store, which may change anything as far as the compiler knows
+  Index at[NV];
+  rep<MR>([&](auto i) __attribute__((always_inline)) { out[i] = t.out[i]; });
+  rep<NV>([&](auto j) __attribute__((always_inline)) { at[j] = t.vector_at[j]; });
   rep<MR>([&](auto i) __attribute__((always_inline)) {
-    float* out = t.out[i];
-    rep<NV>([&](auto j) __attribute__((always_inline)) { store(out + t.vector_at[j], r[i][j]); });
+    rep<NV>([&](auto j) __attribute__((always_inline)) { store(out[i] + at[j], r[i][j]); });
   });
 }
 

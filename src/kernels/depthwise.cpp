@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One output row of a depthwise convolution:
 //
-//   for T output pixels: for vector of channels: for ky: for kx: T multiply-adds
+//   for T output pixels: for vector of channels: for ky: load the input pixels; for kx: T multiply-adds
 //
-// Input pixels stay in a register for every output pixel that they touch. Weights are packed [C / kLanes][ky][kx][kLanes].
+// so that neighbouring multiply-adds never wait for each other. Weights are packed [C / kLanes][ky][kx][kLanes].
+#include "kernels/epilogue.h"
 #include "kernels/level.h"
 #include "simd/simd.h"
 
@@ -21,60 +22,12 @@ struct Row {
 
 struct Context {
   const DepthwiseArgs* args;
-  Row rows[kMaxKernelRows];
+  Row rows[kMaxKernelRows];  // those inside of the image
   Index row_count;
-  Index taps;           // kh·kw
-  bool direct;
-  float low, high;
+  Index taps;                // kh·kw
+  const float* bias;         // null where the sums start at zero
+  float low, high;           // clip that the sums get before they are stored
 };
-
-SACCADE_INLINE Index block_offset(Index c, Index block_pitch) { return c / 16 * block_pitch + c % 16; }
-
-// Adds everything after the sums of T pixels from x on, channels c …; count of them exist in this vector.
-template <int T, class Count>
-SACCADE_INLINE void finish(const Context& ctx, F (&sum)[T], Index x, Index c, Count count) {
-  const DepthwiseArgs& a = *ctx.args;
-  const bool store_all = a.lanes == Lanes::full;
-  if (ctx.direct) {
-    const F low = splat(ctx.low), high = splat(ctx.high);
-    rep<T>([&](auto t) __attribute__((always_inline)) {
-      const F y = min(high, max(low, sum[t]));
-      float* out = a.out + (x + t) * a.out_pitch + c;
-      if (store_all) {
-        store(out, y);
-      } else {
-        store_n(out, y, count);
-      }
-    });
-    return;
-  }
-  alignas(64) float sums[T * kLanes];
-  float* out[T];
-  const float* other[T];
-  rep<T>([&](auto t) __attribute__((always_inline)) {
-    store(sums + t * kLanes, sum[t]);
-    out[t] = a.out + (x + t) * a.out_pitch;
-    other[t] = a.epilogue.other + (a.epilogue.combine != Combine::none ? (x + t) * a.epilogue.other_pitch + c : 0);
-  });
-  finish_rows({.epilogue = &a.epilogue, .sums = sums, .rows = T, .width = kLanes, .n0 = c, .valid = count,
-               .stored = store_all ? kLanes : Index{count}, .out = out, .other = other, .block_pitch = 16,
-               .bias_done = !a.epilogue.scale});
-}
-
-template <int T, class Count>
-SACCADE_INLINE void start(const Context& ctx, F (&sum)[T], Index c, Count count) {
-  const Epilogue& e = ctx.args->epilogue;
-  const F bias = e.bias && !e.scale ? load_n(e.bias + c, count) : zero();
-  rep<T>([&](auto t) __attribute__((always_inline)) { sum[t] = bias; });
-}
-
-// Calls body(c, count) for each vector of channels, count a constant but for the last.
-template <class Body>
-SACCADE_INLINE void for_channels(Index channels, Body body) {
-  Index c = 0;
-  for (; c + kLanes <= channels; c += kLanes) body(c, Constant<kLanes>{});
-  if (c < channels) body(c, channels - c);
-}
 
 template <class Count>
 SACCADE_INLINE F load_count(const float* p, Count count) {
@@ -85,76 +38,153 @@ SACCADE_INLINE F load_count(const float* p, Count count) {
   }
 }
 
-// T pixels from x on whose windows lie inside of the rows; dilation 1.
-template <int KW, int S, int T>
-[[gnu::noinline]] void pixels_inside(const Context& ctx, Index x) {
-  const DepthwiseArgs& a = *ctx.args;
-  const Window& in = a.in;
-  const Index first = (x * S - in.pad_left) * in.pitch;
-  for_channels(a.channels, [&](Index c, auto count) __attribute__((always_inline)) {
-    F sum[T];
-    start(ctx, sum, c, count);
-    const float* weights = a.weights + c * ctx.taps;
-    const Index at = first + block_offset(c, in.block_pitch);
-    for (Index r = 0; r < ctx.row_count; ++r) {
-      const float* p = ctx.rows[r].pixels + at;
-      const float* w = weights + ctx.rows[r].weights;
-      F tap[KW];
-      rep<KW>([&](auto k) __attribute__((always_inline)) { tap[k] = load(w + k * kLanes); });
-      rep<(T - 1) * S + KW>([&](auto i) __attribute__((always_inline)) {
-        const F v = load_count(p, count);
-        p += in.pitch;
-        rep<T>([&](auto t) __attribute__((always_inline)) {
-          if constexpr (i - t * S >= 0 && i - t * S < KW) sum[t] = mul_add(v, tap[i - t * S], sum[t]);
-        });
-      });
-    }
-    finish(ctx, sum, x, c, count);
-  });
-}
+// Where T neighbouring output pixels find their input: the window of the first begins at `pixel` (which may lie before the
+// row) and columns [begin, end) of all (T − 1)·stride + reach exist.
+struct Columns {
+  Index pixel, begin, end;
+};
 
-// T pixels from x on, taps kx_begin … kx_end of any kernel, stride and dilation.
-template <int T>
-[[gnu::noinline]] void pixels_any(const Context& ctx, Index x, Index kx_begin, Index kx_end) {
-  const DepthwiseArgs& a = *ctx.args;
-  const Window& in = a.in;
-  for_channels(a.channels, [&](Index c, auto count) __attribute__((always_inline)) {
-    F sum[T];
-    start(ctx, sum, c, count);
-    const float* weights = a.weights + c * ctx.taps;
-    const Index at = (x * in.stride - in.pad_left) * in.pitch + block_offset(c, in.block_pitch);
-    for (Index r = 0; r < ctx.row_count; ++r) {
-      for (Index kx = kx_begin; kx < kx_end; ++kx) {
-        const float* p = ctx.rows[r].pixels + (at + kx * in.dilation * in.pitch);
-        const F w = load(weights + ctx.rows[r].weights + kx * kLanes);
-        rep<T>([&](auto t) __attribute__((always_inline)) {
-          sum[t] = mul_add(load_count(p + t * in.stride * in.pitch, count), w, sum[t]);
+// How many vectors of channels and output pixels go together: enough sums to cover the latency of the multiply-adds of a row.
+constexpr int kVectors = kLanes >= 16 ? 1 : 2;
+constexpr int kPixels = kLanes >= 16 ? 8 : 4;
+
+// V vectors of channels, from channel c on, of T pixels. `at` is the offset of channel c from the row's first pixel.
+template <int KW, int S, int T, bool kEdge, int V, class Count>
+SACCADE_INLINE void vectors_of_pixels(const Context& ctx, const Columns& columns, Index at, Index c, float* out, Index out_pitch, Index pitch,
+                                      Count count, Index stored) {
+  constexpr int kColumns = (T - 1) * S + KW;
+  constexpr bool kKeep = kColumns + V * T < kRegisters;  // else each tap loads its pixels anew
+  F sum[V][T];
+  rep<V>([&](auto q) __attribute__((always_inline)) {
+    const F start = ctx.bias ? load_count(ctx.bias + c + q * kLanes, count) : zero();
+    rep<T>([&](auto t) __attribute__((always_inline)) { sum[q][t] = start; });
+  });
+  const Index vector_weights = ctx.taps * kLanes;
+  const float* weights = ctx.args->weights + c * ctx.taps;
+  const Row* row = ctx.rows;
+  const Row* const end = row + ctx.row_count;
+  for (; row != end; ++row) {
+    rep<V>([&](auto q) __attribute__((always_inline)) {
+      const float* p = row->pixels + at + q * kLanes;
+      const float* w = weights + row->weights + q * vector_weights;
+      F v[kColumns];
+      if constexpr (kEdge || kKeep) {
+        rep<kColumns>([&](auto i) __attribute__((always_inline)) {
+          v[i] = !kEdge || (i >= columns.begin && i < columns.end) ? load_count(p + i * pitch, count) : zero();
         });
       }
-    }
-    finish(ctx, sum, x, c, count);
+      rep<KW>([&](auto k) __attribute__((always_inline)) {
+        const F tap = load(w + k * kLanes);
+        rep<T>([&](auto t) __attribute__((always_inline)) {
+          if constexpr (kEdge || kKeep) {
+            sum[q][t] = mul_add(v[t * S + k], tap, sum[q][t]);
+          } else {
+            sum[q][t] = mul_add(load_count(p + (t * S + k) * pitch, count), tap, sum[q][t]);
+          }
+        });
+      });
+    });
+  }
+  const F low = splat(ctx.low), high = splat(ctx.high);
+  rep<V>([&](auto q) __attribute__((always_inline)) {
+    rep<T>([&](auto t) __attribute__((always_inline)) {
+      const F y = min(high, max(low, sum[q][t]));
+      if constexpr (__is_same(Count, Constant<kLanes>)) {
+        store(out + t * out_pitch + q * kLanes, y);
+      } else {
+        store_n(out + t * out_pitch + q * kLanes, y, stored);
+      }
+    });
   });
 }
 
-// Output pixels [begin, end), all inside.
-template <int KW, int S, int T>
-void run_inside(const Context& ctx, Index begin, Index end) {
-  Index x = begin;
-  for (; x + T <= end; x += T) pixels_inside<KW, S, T>(ctx, x);
-  if constexpr (T > 4) {
-    if (x + 4 <= end) {
-      pixels_inside<KW, S, 4>(ctx, x);
-      x += 4;
-    }
+// T output pixels from x on; dilation 1.
+template <int KW, int S, int T, bool kEdge>
+[[gnu::noinline]] void pixels(const Context& ctx, Index x, const Columns& columns) {
+  const DepthwiseArgs& a = *ctx.args;
+  const Index pitch = a.in.pitch, out_pitch = a.out_pitch, channels = a.channels, block_pitch = a.in.block_pitch;
+  float* const out = a.out + x * out_pitch;
+  Index c = 0, at = columns.pixel * pitch;
+  for (; c + 16 <= channels; c += 16, at += block_pitch) {
+    rep<16 / (kVectors * kLanes)>([&](auto part) __attribute__((always_inline)) {
+      constexpr Index kOffset = part * (kVectors * kLanes);
+      vectors_of_pixels<KW, S, T, kEdge, kVectors>(ctx, columns, at + kOffset, c + kOffset, out + c + kOffset, out_pitch, pitch,
+                                                   Constant<kLanes>{}, kLanes);
+    });
   }
-  for (; x + 2 <= end; x += 2) pixels_inside<KW, S, 2>(ctx, x);
-  for (; x < end; ++x) pixels_inside<KW, S, 1>(ctx, x);
+  for (; c < channels; c += kLanes, at += kLanes) {
+    const Index count = smaller(channels - c, kLanes);
+    vectors_of_pixels<KW, S, T, kEdge, 1>(ctx, columns, at, c, out + c, out_pitch, pitch, count, a.lanes == Lanes::full ? kLanes : count);
+  }
 }
 
-void run_any(const Context& ctx, Index begin, Index end) {
-  Index x = begin;
-  for (; x + 4 <= end; x += 4) pixels_any<4>(ctx, x, 0, ctx.args->in.kw);
-  for (; x < end; ++x) pixels_any<1>(ctx, x, 0, ctx.args->in.kw);
+template <int KW, int S, int T>
+void pixels_at(const Context& ctx, Index x) {
+  const Window& in = ctx.args->in;
+  constexpr Index kColumns = (T - 1) * S + KW;
+  const Index pixel = x * S - in.pad_left;
+  const Columns columns{pixel, larger(0, -pixel), smaller(kColumns, in.width - pixel)};
+  if (columns.begin == 0 && columns.end == kColumns) {
+    pixels<KW, S, T, false>(ctx, x, columns);
+  } else {
+    pixels<KW, S, T, true>(ctx, x, columns);
+  }
+}
+
+// Groups of kPixels, where the last two share what is left evenly.
+template <int KW, int S>
+void row_of_pixels(const Context& ctx) {
+  const Index width = ctx.args->out_width;
+  for (Index x = 0; x < width;) {
+    const Index left = width - x;
+    const Index count = left >= 2 * kPixels ? kPixels : left > kPixels ? (left + 1) / 2 : left;
+    rep<kPixels>([&](auto t) {
+      if (count == t + 1) pixels_at<KW, S, t + 1>(ctx, x);
+    });
+    x += count;
+  }
+}
+
+// Any kernel, stride and dilation: a pixel at a time, four vectors of channels together.
+void row_of_any(const Context& ctx) {
+  const DepthwiseArgs& a = *ctx.args;
+  const Window& in = a.in;
+  const F low = splat(ctx.low), high = splat(ctx.high);
+  for (Index x = 0; x < a.out_width; ++x) {
+    const Index x0 = x * in.stride - in.pad_left;
+    Index kx_begin = 0, kx_end = in.kw;
+    while (kx_begin < kx_end && x0 + kx_begin * in.dilation < 0) ++kx_begin;
+    while (kx_end > kx_begin && x0 + (kx_end - 1) * in.dilation >= in.width) --kx_end;
+    for (Index c = 0; c < a.channels; c += 4 * kLanes) {
+      F sum[4];
+      Index count[4], at[4];
+      for (int j = 0; j < 4; ++j) {
+        const Index cj = c + j * kLanes;
+        count[j] = larger(0, smaller(kLanes, a.channels - cj));
+        at[j] = cj / 16 * in.block_pitch + cj % 16;
+        sum[j] = ctx.bias && count[j] > 0 ? load_n(ctx.bias + cj, count[j]) : zero();
+      }
+      const bool whole = count[3] == kLanes;
+      for (Index r = 0; r < ctx.row_count; ++r) {
+        for (Index kx = kx_begin; kx < kx_end; ++kx) {
+          const float* p = ctx.rows[r].pixels + (x0 + kx * in.dilation) * in.pitch;
+          const float* w = a.weights + c * ctx.taps + ctx.rows[r].weights + kx * kLanes;
+          if (whole) {
+            rep<4>([&](auto j) __attribute__((always_inline)) {
+              sum[j] = mul_add(load(p + at[j]), load(w + j * kLanes * ctx.taps), sum[j]);
+            });
+          } else {
+            for (int j = 0; j < 4 && count[j] > 0; ++j) {
+              sum[j] = mul_add(load_n(p + at[j], count[j]), load(w + j * kLanes * ctx.taps), sum[j]);
+            }
+          }
+        }
+      }
+      for (int j = 0; j < 4 && count[j] > 0; ++j) {
+        store_n(a.out + x * a.out_pitch + c + j * kLanes, min(high, max(low, sum[j])), a.lanes == Lanes::full ? kLanes : count[j]);
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -174,6 +204,7 @@ void depthwise_pack(const DepthwisePack& p) {
 
 void depthwise_row(const DepthwiseArgs& a) {
   const Window& in = a.in;
+  const Epilogue& e = a.epilogue;
   Context ctx;
   ctx.args = &a;
   ctx.taps = in.kh * in.kw;
@@ -181,45 +212,20 @@ void depthwise_row(const DepthwiseArgs& a) {
   for (Index ky = 0; ky < in.kh && ky < kMaxKernelRows; ++ky) {
     if (in.rows[ky]) ctx.rows[ctx.row_count++] = {in.rows[ky], ky * in.kw * kLanes};
   }
-  const Epilogue& e = a.epilogue;
-  ctx.low = -__builtin_inff();
-  ctx.high = __builtin_inff();
-  if (e.first.fn == Fn::relu) ctx.low = 0;
-  if (e.first.fn == Fn::clip) {
-    ctx.low = e.first.a;
-    ctx.high = e.first.b;
-  }
-  ctx.direct = !e.scale && e.combine == Combine::none && e.second.fn == Fn::none &&
-               (e.first.fn == Fn::none || e.first.fn == Fn::relu || e.first.fn == Fn::clip);
+  ctx.bias = e.scale ? nullptr : e.bias;
+  const bool first_here = !e.scale && !(e.before && e.combine != Combine::none) && is_clip(e.first);
+  const bool all_here = first_here && e.combine == Combine::none && e.second.fn == Fn::none;
+  clip_bounds(first_here ? e.first : Activation{}, ctx.low, ctx.high);
 
-  // Output pixels [begin, end) see only pixels of the row.
-  const Index reach = (in.kw - 1) * in.dilation;
-  const Index begin = smaller(a.out_width, (in.pad_left + in.stride - 1) / in.stride);
-  const Index last = in.width - 1 - reach + in.pad_left;  // x·stride must not exceed it
-  const Index end = last < 0 ? begin : larger(begin, smaller(a.out_width, last / in.stride + 1));
-
-  const auto at_edge = [&](Index from, Index to) {
-    for (Index x = from; x < to; ++x) {
-      const Index x0 = x * in.stride - in.pad_left;
-      Index kx_begin = 0, kx_end = in.kw;
-      while (kx_begin < kx_end && x0 + kx_begin * in.dilation < 0) ++kx_begin;
-      while (kx_end > kx_begin && x0 + (kx_end - 1) * in.dilation >= in.width) --kx_end;
-      pixels_any<1>(ctx, x, kx_begin, kx_end);
-    }
-  };
-  at_edge(0, begin);
-  if (in.dilation == 1 && in.kw == 3 && in.stride == 1) {
-    run_inside<3, 1, 6>(ctx, begin, end);
-  } else if (in.dilation == 1 && in.kw == 3 && in.stride == 2) {
-    run_inside<3, 2, 4>(ctx, begin, end);
-  } else if (in.dilation == 1 && in.kw == 5 && in.stride == 1) {
-    run_inside<5, 1, 6>(ctx, begin, end);
-  } else if (in.dilation == 1 && in.kw == 5 && in.stride == 2) {
-    run_inside<5, 2, 4>(ctx, begin, end);
-  } else {
-    run_any(ctx, begin, end);
+  const Index key = in.dilation == 1 && in.stride <= 2 ? in.kw * 10 + in.stride : 0;
+  switch (key) {
+    case 31: row_of_pixels<3, 1>(ctx); break;
+    case 32: row_of_pixels<3, 2>(ctx); break;
+    case 51: row_of_pixels<5, 1>(ctx); break;
+    case 52: row_of_pixels<5, 2>(ctx); break;
+    default: row_of_any(ctx);
   }
-  at_edge(end, a.out_width);
+  if (!all_here) finish_pixels(e, !first_here, a.out, a.out_pitch, a.out_width, a.channels);
 }
 
 }  // namespace saccade::kernels::SACCADE_ISA

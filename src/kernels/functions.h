@@ -21,7 +21,7 @@ SACCADE_INLINE void with_function(const Activation& act, Use&& use) {
     SACCADE_FN(relu, max(zero(), x))
     SACCADE_FN(clip, min(b, max(a, x)))
     SACCADE_FN(leaky_relu, select(x < zero(), a * x, x))
-    SACCADE_FN(hard_swish, x * min(splat(1.f), max(zero(), mul_add(x, splat(1.f / 6), splat(0.5f)))))
+    SACCADE_FN(hard_swish, x * splat(1.f / 6) * min(splat(6.f), max(zero(), x + splat(3.f))))
     SACCADE_FN(hard_sigmoid, min(splat(1.f), max(zero(), mul_add(a, x, b))))
     SACCADE_FN(silu, silu(x))
     SACCADE_FN(sigmoid, sigmoid(x))

@@ -23,6 +23,10 @@ struct FinishArgs {
 };
 void finish_rows(const FinishArgs& args);
 
+/// The epilogue in place, on rows of n channels that are stored already; their sums hold the bias unless there is a scale.
+/// Without `with_first` the first activation is done.
+void finish_pixels(const Epilogue& e, bool with_first, float* out, Index pitch, Index rows, Index n);
+
 DenseShape dense_shape(Index k_total, Index n);
 void dense_pack(const DensePack&);
 void dense(const DenseArgs&, const DenseBand&);

@@ -109,7 +109,7 @@ SACCADE_INLINE F erf_ratio(F square) {
                              7.88912221e-05f});
 }
 
-/// 2 ulp.
+/// 3 ulp.
 SACCADE_INLINE F erf(F x) {
   const F t = abs(x);
   const F inner = x * erf_ratio(x * x);

@@ -93,4 +93,22 @@ void finish_rows(const FinishArgs& f) {
   }
 }
 
+void finish_pixels(const Epilogue& e, bool with_first, float* out, Index pitch, Index rows, Index n) {
+  for (Index r = 0; r < rows; ++r, out += pitch) {
+    const auto combine = [&] {
+      const float* other = e.other + r * e.other_pitch;
+      for (Index i = 0; i < n; i += kLanes) {
+        const Index count = smaller(n - i, kLanes);
+        const F x = load_n(out + i, count), y = load_n(other + i, count);
+        store_n(out + i, e.combine == Combine::add ? x + y : x * y, count);
+      }
+    };
+    if (e.scale) scale_shift({.n = n, .in = out, .scale = e.scale, .shift = e.bias, .out = out});
+    if (e.combine != Combine::none && e.before) combine();
+    if (with_first) apply_row(e.first, out, out, n);
+    if (e.combine != Combine::none && !e.before) combine();
+    apply_row(e.second, out, out, n);
+  }
+}
+
 }  // namespace saccade::kernels::SACCADE_ISA
