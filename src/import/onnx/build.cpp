@@ -198,7 +198,7 @@ std::optional<Binding> ModelBuilder::lookup(Scope& scope, std::string_view name)
   const auto around = lookup(*scope.outer, name);
   if (!around) return std::nullopt;
   Binding inner = *around;
-  if (!inner.poisoned && inner.value.valid()) {
+  if (!inner.poisoned && inner.value.valid() && &scope.outer->target != &scope.target) {
     GraphInProgress& target = scope.target;
     const auto known = target.captured_as.find(inner.value.index);
     if (known != target.captured_as.end()) {
@@ -388,7 +388,7 @@ void ModelBuilder::node(Scope& scope, const NodeProto& proto) {
     const bool refers = std::any_of(proto.attributes.begin(), proto.attributes.end(), [](const auto& a) { return !a.reference.empty(); });
     const NodeProto copy = refers ? resolved(scope, proto) : NodeProto();
     const NodeProto& node = refers ? copy : proto;
-    if (const FunctionProto* f = function(node)) return inlined(scope, node, *f, inputs);
+    if (const FunctionProto* f = function(node)) return call(scope, node, *f, inputs);
     const Row* r = row(plain_domain(node.domain), node.op_type, version(scope, plain_domain(node.domain)));
     if (poisoned || r == nullptr) {
       scan(scope, node);
@@ -431,19 +431,19 @@ std::vector<ValueId> ModelBuilder::mapped(Scope& scope, const NodeProto& node, c
   return values;
 }
 
-void ModelBuilder::inlined(Scope& scope, const NodeProto& node, const FunctionProto& f, const std::vector<Binding>& inputs) {
-  Call call{&f, {}, scope.call};
+void ModelBuilder::call(Scope& scope, const NodeProto& node, const FunctionProto& f, const std::vector<Binding>& inputs) {
+  Call frame{&f, {}, scope.call};
   int depth = 0;
   for (const Call* c = scope.call; c != nullptr; c = c->outer) {
     SACCADE_CHECK(c->function != &f, invalid_model, "function '{}' calls itself", shown(f.name));
     SACCADE_CHECK(++depth <= kMaxDepth, invalid_model, "functions are nested more than {} deep", kMaxDepth);
   }
-  for (const auto& a : f.attribute_defaults) call.attributes[a.name] = &a;
-  for (const auto& a : node.attributes) call.attributes[a.name] = &a;
+  for (const auto& a : f.attribute_defaults) frame.attributes[a.name] = &a;
+  for (const auto& a : node.attributes) frame.attributes[a.name] = &a;
   SACCADE_CHECK(inputs.size() <= f.inputs.size() && node.outputs.size() <= f.outputs.size(), invalid_model, "function '{}' has {} inputs and {} outputs", shown(f.name),
                 f.inputs.size(), f.outputs.size());
   Scope inner{scope.target};
-  inner.call = &call;
+  inner.call = &frame;
   for (std::size_t i = 0; i < f.inputs.size(); ++i) bind(inner, f.inputs[i], i < inputs.size() ? inputs[i] : Binding{});
   std::vector<std::string_view> needed;
   for (std::size_t i = 0; i < node.outputs.size(); ++i)
@@ -456,6 +456,24 @@ void ModelBuilder::inlined(Scope& scope, const NodeProto& node, const FunctionPr
     if (!result->poisoned && result->value.valid() && scope.target.graph->producer(result->value)) scope.target.edit.rename(result->value, std::string(node.outputs[i]));
     bind(scope, node.outputs[i], *result);
   }
+}
+
+std::vector<ValueId> ModelBuilder::inlined(Scope& scope, const GraphProto& proto, const std::vector<ValueId>& inputs) {
+  SACCADE_CHECK(inputs.size() == proto.inputs.size(), invalid_model, "a sub-graph of {} inputs where {} are fed", proto.inputs.size(), inputs.size());
+  Scope inner{scope.target, &scope, scope.call};
+  declare(inner, proto);
+  for (std::size_t i = 0; i < inputs.size(); ++i) bind(inner, proto.inputs[i].name, {inputs[i], false});
+  std::vector<std::string_view> needed;
+  for (const auto& v : proto.outputs) needed.push_back(v.name);
+  nodes(inner, proto.nodes, needed);
+  std::vector<ValueId> results;
+  for (const auto& v : proto.outputs) {
+    const auto bound = lookup(inner, v.name);
+    SACCADE_CHECK(bound, invalid_model, "output '{}' is produced by nothing", shown(v.name));
+    if (bound->poisoned) throw Poisoned{};
+    results.push_back(bound->value);
+  }
+  return results;
 }
 
 Body ModelBuilder::body(Scope& scope, const GraphProto& proto, std::span<const TensorType> inputs) {

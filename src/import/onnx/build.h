@@ -85,6 +85,8 @@ class ModelBuilder {
   TensorSource& source() { return source_; }
   /// The sub-graph as a closed graph; see NodeContext::g. `inner` sees the names of `scope`.
   Body body(Scope& scope, const GraphProto& proto, std::span<const TensorType> inputs);
+  /// Its nodes added to the graph of `scope`; see NodeContext::inlined.
+  std::vector<ValueId> inlined(Scope& scope, const GraphProto& proto, const std::vector<ValueId>& inputs);
 
  private:
   struct Poisoned {};  // thrown through a mapping function whose sub-graph holds something unsupported
@@ -98,7 +100,7 @@ class ModelBuilder {
   void bind(Scope& scope, std::string_view name, Binding binding);
   void nodes(Scope& scope, const std::vector<NodeProto>& protos, const std::vector<std::string_view>& needed);
   void node(Scope& scope, const NodeProto& proto);
-  void inlined(Scope& scope, const NodeProto& node, const FunctionProto& function, const std::vector<Binding>& inputs);
+  void call(Scope& scope, const NodeProto& node, const FunctionProto& function, const std::vector<Binding>& inputs);
   std::vector<ValueId> mapped(Scope& scope, const NodeProto& node, const Row& row, std::vector<ValueId> inputs);
   NodeProto resolved(const Scope& scope, const NodeProto& node) const;
   void scan(const Scope& scope, const NodeProto& node);

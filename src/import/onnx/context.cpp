@@ -148,6 +148,12 @@ Body NodeContext::g(std::string_view name, std::span<const TensorType> inputs) {
   return model_.body(scope_, *a.g, inputs);
 }
 
+std::vector<ValueId> NodeContext::inlined(std::string_view name, const std::vector<ValueId>& inputs) {
+  const auto& a = need(name, AttributeType::graph);
+  if (!a.g) invalid("attribute '{}' holds no graph", name);
+  return model_.inlined(scope_, *a.g, inputs);
+}
+
 std::size_t NodeContext::body_inputs(std::string_view name) {
   const auto& a = need(name, AttributeType::graph);
   return a.g ? a.g->inputs.size() : 0;

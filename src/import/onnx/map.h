@@ -97,6 +97,9 @@ class NodeContext {
   /// differ between iterations. What the file declares is used where these say nothing; nothing may be given for an If.
   /// May be called again with other types, which builds the body again.
   Body g(std::string_view name, std::span<const TensorType> inputs = {});
+  /// The nodes of a sub-graph added to the graph itself, with its formal inputs being these values; returns its outputs. For
+  /// bodies that certainly run, once.
+  std::vector<ValueId> inlined(std::string_view name, const std::vector<ValueId>& inputs = {});
   /// The number of formal inputs and outputs of a sub-graph, before it is built.
   std::size_t body_inputs(std::string_view name);
   std::size_t body_outputs(std::string_view name);
