@@ -11,6 +11,7 @@ std::vector<Row> all_rows() {
            convolution_rows(),
            network_rows(),
            elementwise_rows(),
+           language_rows(),
            mixed_elementwise_rows(),
            index_rows(),
            quantize_rows(),

@@ -173,6 +173,7 @@ std::span<const Row> control_rows();
 std::span<const Row> convolution_rows();
 std::span<const Row> network_rows();
 std::span<const Row> elementwise_rows();
+std::span<const Row> language_rows();
 std::span<const Row> mixed_elementwise_rows();
 std::span<const Row> index_rows();
 std::span<const Row> quantize_rows();

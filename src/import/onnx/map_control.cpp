@@ -2,31 +2,32 @@
 // ONNX's control flow. Sub-graphs are built with the types that their inputs have in every iteration.
 #include "import/onnx/map.h"
 #include "ops/control_flow.h"
+#include "tensor/numeric.h"
 
 namespace saccade::onnx {
 namespace {
 
 using Values = std::vector<ValueId>;
 
-Values if_(NodeContext& c) {
-  // A branch that is never taken need not be valid: exporters leave such.
-  const Tensor& condition = c.fact(0).constant;
-  const bool known = condition.defined() && condition.size() == 1 && condition.type() == ElementType::boolean;
-  const bool value = known && *condition.data<bool>();
-  Body yes, no;
-  const auto build = [&](Body& body, const char* name, bool taken) {
-    if (known && !taken && c.constant(0)) return;
-    try {
-      body = c.g(name);
-    } catch (const Error& e) {
-      if (e.code() != ErrorCode::invalid_model || !known || taken) throw;
-    }
-  };
-  build(yes, "then_branch", value);
-  build(no, "else_branch", !value);
+// Only the branch that runs becomes part of the graph.
+Values taken_branch(NodeContext& c, const Tensor& condition) {
+  if (condition.size() != 1) c.invalid("a condition of {} elements", condition.size());
   c.ignore({"then_branch", "else_branch"});
-  if (!yes.graph) yes = no;
-  if (!no.graph) no = yes;
+  return c.inlined(element_as_i64(condition, 0) != 0 ? "then_branch" : "else_branch");
+}
+
+Values if_(NodeContext& c) {
+  if (const Tensor* condition = c.constant(0)) return taken_branch(c, *condition);
+  Body yes, no;
+  try {
+    yes = c.g("then_branch");
+    no = c.g("else_branch");
+  } catch (const Error& e) {
+    // branches for other ranks need not make sense for the one at hand
+    const Tensor& known = c.fact(0).constant;
+    if (e.code() != ErrorCode::invalid_model || !known.defined()) throw;
+    return taken_branch(c, known);
+  }
   Values inputs{c.in(0)};
   inputs.insert(inputs.end(), yes.captures.begin(), yes.captures.end());
   inputs.insert(inputs.end(), no.captures.begin(), no.captures.end());
