@@ -8,7 +8,16 @@
 namespace saccade::passes {
 
 Pass drop_identities();
+Pass fold_arithmetic();
+Pass fold_batch_norm();
 Pass fold_constants();
+Pass fold_pad();
+Pass fold_scale();
+Pass fuse_activations();
 Pass fuse_common_subexpressions();
+Pass fuse_movers();
+Pass fuse_reshapes();
+Pass fuse_normalizations();
+Pass normalize_arithmetic();
 
 }  // namespace saccade::passes

@@ -18,6 +18,15 @@ const std::vector<Pass>& pipeline() {
       fold_constants(),
       drop_identities(),
       fuse_common_subexpressions(),
+      fuse_reshapes(),
+      fuse_movers(),
+      normalize_arithmetic(),
+      fuse_activations(),
+      fuse_normalizations(),
+      fold_batch_norm(),
+      fold_scale(),
+      fold_arithmetic(),
+      fold_pad(),
   };
   return passes;
 }
