@@ -245,6 +245,39 @@ TEST(Onnx, DeepNestingIsRefused) {
   EXPECT_THAT(refusal({.graph = {.nodes = {{"If", {"x"}, {"y"}, {graph_attribute("then_branch", inner)}}}, .inputs = {kX}, .outputs = {kY}}}), HasSubstr("nested more than"));
 }
 
+// y = cond ? a + w : a − x, where a = x + x stands around the branches
+ModelSpec branches() {
+  const auto branch = [](const char* op, const char* with) {
+    return graph_proto({.nodes = {{op, {"a", with}, {"r"}}}, .inputs = {}, .outputs = {value_info_without_shape("r", kFloat)}});
+  };
+  return {.graph = {.nodes = {{"Add", {"x", "x"}, {"a"}}, {"If", {"cond"}, {"y"}, {graph_attribute("then_branch", branch("Add", "w")), graph_attribute("else_branch", branch("Sub", "x"))}}},
+                    .inputs = {kX, value_info("cond", kBool, {})},
+                    .outputs = {kY},
+                    .initializers = {tensor_f32("w", {2}, {10, 20})}}};
+}
+
+TEST(Onnx, SubgraphsSeeTheNamesAroundThem) {
+  const auto g = read(branches());
+  EXPECT_THAT(run(*g, {kOneTwo, Tensor::scalar(true)}), ElementsAre(12, 24));
+  EXPECT_THAT(run(*g, {kOneTwo, Tensor::scalar(false)}), ElementsAre(1, 2));
+}
+
+TEST(Onnx, OnlyTheBranchOfAConstantConditionIsRead) {
+  ModelSpec spec = branches();
+  spec.graph.inputs = {kX};
+  spec.graph.initializers.push_back(tensor_raw("cond", kBool, {}, std::string_view("\0", 1)));
+  const auto g = read(spec);
+  EXPECT_THAT(run(*g, {kOneTwo}), ElementsAre(1, 2));
+  EXPECT_EQ(g->node_count(), 2u);
+}
+
+TEST(Onnx, ReportsWhatIsMissingInSubgraphs) {
+  ModelSpec spec = branches();
+  spec.graph.nodes[1].attributes[0] = graph_attribute(
+      "then_branch", graph_proto({.nodes = {{"Frobnicate", {"a"}, {"r"}, {}, "inner"}}, .inputs = {}, .outputs = {value_info_without_shape("r", kFloat)}}));
+  EXPECT_EQ(refusal(spec), "unsupported: Frobnicate (opset 18): not supported (node 'inner')");
+}
+
 class ExternalData : public ::testing::Test {
  protected:
   ExternalData() : folder_(std::filesystem::temp_directory_path() / ("saccade_external_" + std::to_string(::getpid()))) {
