@@ -16,7 +16,7 @@ using graph::Fact;
 using graph::FieldVisitor;
 
 /// Which stage of q·kᵀ the output qk_matmul_output shows.
-enum class QkOutput { product, masked, softcapped, softmax };
+enum class QkOutput { product, softcapped, masked, softmax };
 
 /// (Q [b,hq,sq,d], K [b,hk,sk,d], V [b,hk,sk,dv], mask?, past_key [b,hk,p,d]?, past_value [b,hk,p,dv]?, nonpad_kv_seqlen i64[b]?) →
 /// Y [b,hq,sq,dv] = softmax(softcap(scale·Q·Kᵀ) + mask)·V, and with more outputs present_key and present_value (past and K, V
@@ -29,8 +29,10 @@ struct Attention {
   double scale = 0;
   /// softcap(x) = softcap·tanh(x/softcap); 0: none.
   double softcap = 0;
-  /// Query i sees keys up to i + p.
+  /// Query i sees keys up to i + p, or up to i + nonpad_kv_seqlen − sq.
   bool is_causal = false;
+  /// It sees only keys that are at most so far before and behind that place; −1: however far.
+  std::int64_t left_window = -1, right_window = -1;
   QkOutput qk_output = QkOutput::product;
   /// The number of outputs: 1 (Y), 3 (and the presents) or 4 (and qk).
   std::int64_t outputs = 1;
@@ -42,7 +44,9 @@ struct Attention {
     v("scale", scale);
     v("softcap", softcap);
     v("is_causal", is_causal);
-    v("qk_output", qk_output, {"product", "masked", "softcapped", "softmax"});
+    v("left_window", left_window);
+    v("right_window", right_window);
+    v("qk_output", qk_output, {"product", "softcapped", "masked", "softmax"});
     v("outputs", outputs);
   }
 };
