@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Col2Im and CenterCropPad.
+// Col2Im: columns added back to an image.
 #include "ops/col2im.h"
-
-#include <algorithm>
 
 #include "ops/convolve.h"
 #include "ops/inference.h"
@@ -63,17 +61,6 @@ Tensor add_columns(const Tensor& in, const std::vector<i64>& size, const Resolve
   return narrow<T>(in.type(), std::move(shape), out);
 }
 
-std::vector<std::size_t> crop_axes(const CenterCropPad& op, std::size_t rank) {
-  std::vector<std::size_t> axes;
-  if (op.axes.empty())
-    for (std::size_t d = 0; d < rank; ++d) axes.push_back(d);
-  else
-    axes = normal_axes(op.axes, rank);
-  for (std::size_t a = 0; a < axes.size(); ++a)
-    for (std::size_t b = 0; b < a; ++b) SACCADE_CHECK(axes[a] != axes[b], invalid_model, "axis {} is given twice", axes[a]);
-  return axes;
-}
-
 }  // namespace
 
 std::vector<Fact> infer(const Col2Im& op, std::span<const Fact> inputs) {
@@ -111,52 +98,6 @@ std::vector<Tensor> evaluate(const Col2Im& op, std::span<const Tensor> inputs) {
                 "columns of shape {} for {} taps at {} places", to_string(x), taps, product(r.output));
   if (is_float(inputs[0].type())) return {add_columns<double>(inputs[0], size, r)};
   return {add_columns<std::uint64_t>(inputs[0], size, r)};
-}
-
-std::vector<Fact> infer(const CenterCropPad& op, std::span<const Fact> inputs) {
-  check_arity(inputs, 2, 2);
-  SACCADE_CHECK(is_integer(inputs[1].type.element), invalid_model, "a shape of element type {}", to_string(inputs[1].type.element));
-  PartialShape out = inputs[0].type.shape;
-  if (!out.ranked()) return {Fact(inputs[0].type)};
-  const auto axes = crop_axes(op, out.rank());
-  const auto sizes = known_dimensions(inputs, 1);
-  SACCADE_CHECK(!sizes || sizes->size() == axes.size(), invalid_model, "{} sizes for {} axes", sizes->size(), axes.size());
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    out[axes[i]] = sizes ? (*sizes)[i] : Dimension::unknown();
-    SACCADE_CHECK(out[axes[i]].max >= 0, invalid_model, "a size of {}", out[axes[i]].max);
-    if (out[axes[i]].min < 0) out[axes[i]] = Dimension::unknown();
-  }
-  return {Fact(inputs[0].type.element, std::move(out))};
-}
-
-std::vector<Tensor> evaluate(const CenterCropPad& op, std::span<const Tensor> inputs) {
-  const Shape& x = inputs[0].shape();
-  const auto axes = crop_axes(op, x.size());
-  const std::vector<i64> sizes = to_i64(inputs[1]);
-  SACCADE_CHECK(sizes.size() == axes.size(), invalid_model, "{} sizes for {} axes", sizes.size(), axes.size());
-  Shape shape = x, copied = x;
-  const Strides from = dense_strides(x);
-  i64 first = 0;
-  std::vector<i64> pads(x.size(), 0);
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    const std::size_t a = axes[i];
-    SACCADE_CHECK(sizes[i] >= 0, invalid_model, "a size of {}", sizes[i]);
-    shape[a] = sizes[i];
-    copied[a] = std::min(x[a], sizes[i]);
-    if (sizes[i] < x[a])
-      first += (x[a] - sizes[i]) / 2 * from[a];
-    else
-      pads[a] = (sizes[i] - x[a]) / 2;
-  }
-  Tensor out(inputs[0].type(), shape);
-  if (element_count(copied) == 0) return {out};
-  const Strides to = dense_strides(shape);
-  i64 start = 0;
-  for (std::size_t d = 0; d < shape.size(); ++d) start += pads[d] * to[d];
-  const std::size_t bytes = size_in_bytes(out.type());
-  strided_copy(static_cast<char*>(out.raw()) + start * static_cast<i64>(bytes), to,
-               static_cast<const char*>(inputs[0].raw()) + first * static_cast<i64>(bytes), from, copied, bytes);
-  return {out};
 }
 
 }  // namespace saccade::ops

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Col2Im and CenterCropPad.
+// Col2Im.
 #pragma once
 
 #include <cstdint>
@@ -29,19 +29,7 @@ struct Col2Im {
   }
 };
 
-/// (data, shape i32|i64, one entry per axis) → data cropped or zero-padded around its centre to these sizes. Ours; IR: Slice and Pad.
-struct CenterCropPad {
-  /// Empty for all.
-  std::vector<std::int64_t> axes;
-
-  static constexpr std::string_view kName = "CenterCropPad";
-  void fields(FieldVisitor& v) { v("axes", axes); }
-};
-
 std::vector<Fact> infer(const Col2Im& op, std::span<const Fact> inputs);
 std::vector<Tensor> evaluate(const Col2Im& op, std::span<const Tensor> inputs);
-
-std::vector<Fact> infer(const CenterCropPad& op, std::span<const Fact> inputs);
-std::vector<Tensor> evaluate(const CenterCropPad& op, std::span<const Tensor> inputs);
 
 }  // namespace saccade::ops

@@ -10,6 +10,8 @@ std::vector<Row> all_rows() {
            control_rows(),
            convolution_rows(),
            network_rows(),
+           sequence_rows(),
+           vision_rows(),
            elementwise_rows(),
            language_rows(),
            mixed_elementwise_rows(),

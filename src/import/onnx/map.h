@@ -172,6 +172,8 @@ std::vector<Row> all_rows();
 std::span<const Row> control_rows();
 std::span<const Row> convolution_rows();
 std::span<const Row> network_rows();
+std::span<const Row> sequence_rows();
+std::span<const Row> vision_rows();
 std::span<const Row> elementwise_rows();
 std::span<const Row> language_rows();
 std::span<const Row> mixed_elementwise_rows();
