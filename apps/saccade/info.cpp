@@ -9,6 +9,7 @@
 #include "command.h"
 #include "graph/graph.h"
 #include "model_options.h"
+#include "saccade/core.h"
 #include "verbs.h"
 
 namespace saccade::cli {
@@ -133,6 +134,8 @@ int verb_info(int argc, char** argv) {
   options.add_model(command);
   options.add_shapes(command);
   command.add_json_option();
+  bool plan = false;
+  command.add("--plan", plan, "Print how the CPU device would run it too: every step with its kernel, the memory plan");
   return command.run(argc, argv, [&] {
     try {
       const Model model = options.read();
@@ -140,6 +143,7 @@ int verb_info(int argc, char** argv) {
       add(totals, *model.graph(), false);
       if (command.json()) command.write_json(to_json(options, model, totals).dump(2));
       if (!command.json_on_stdout()) print(options, model, totals);
+      if (plan && !command.json_on_stdout()) fmt::print("plan\n{}", Core().compile_model(model, "CPU").describe());
       return kDone;
     } catch (const Error& error) {
       if (error.code() == ErrorCode::unsupported && command.json())
