@@ -40,6 +40,10 @@ To convert_one(From v) {
     return static_cast<To>(v);
   } else if constexpr (std::is_integral_v<To>) {
     return truncate<To>(static_cast<double>(v));
+  } else if constexpr (is_narrow_float<To> && (std::is_same_v<From, float> || is_narrow_float<From>)) {
+    To out;
+    out.bits = To::from_float(static_cast<float>(v));
+    return out;
   } else if constexpr (is_narrow_float<To>) {
     return To(static_cast<double>(v));
   } else if constexpr (is_narrow_float<From>) {

@@ -48,14 +48,6 @@ std::uint16_t Half::from_double(double value) {
   return static_cast<std::uint16_t>(sign | ((exponent + 15) << 10) | mantissa);
 }
 
-float Half::to_float(std::uint16_t bits) {
-  const std::uint32_t sign = (bits & 0x8000u) << 16, exponent = (bits >> 10) & 31u, mantissa = bits & 1023u;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | (mantissa << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
-  const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-  return sign ? -magnitude : magnitude;
-}
-
 std::uint16_t BFloat16::from_double(double value) {
   if (std::isnan(value)) return std::signbit(value) ? 0xffc0 : 0x7fc0;
   const double magnitude = std::isinf(value) ? std::fabs(value) : round_to(std::fabs(value), 7, -126);

@@ -20,6 +20,7 @@ struct Half {
   explicit operator double() const { return static_cast<double>(to_float(bits)); }
   explicit operator float() const { return to_float(bits); }
   static std::uint16_t from_double(double value);
+  static std::uint16_t from_float(float value);
   static float to_float(std::uint16_t bits);
 };
 
@@ -31,7 +32,35 @@ struct BFloat16 {
   explicit operator double() const { return static_cast<double>(operator float()); }
   explicit operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
   static std::uint16_t from_double(double value);
+  static std::uint16_t from_float(float value);
 };
+
+// The conversions from and to float are inline and without branches, so that loops over them vectorise.
+
+inline std::uint16_t Half::from_float(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = (bits >> 16) & 0x8000u, x = bits & 0x7fffffffu;
+  // below 2^-14 the addition of 0.5 lets the FPU round to the quantum 2^-24
+  const std::uint32_t tiny = std::bit_cast<std::uint32_t>(std::bit_cast<float>(x) + 0.5f) - 0x3f000000u;
+  const std::uint32_t normal = (x + 0xc8000fffu + ((x >> 13) & 1u)) >> 13;
+  const std::uint32_t special = x > 0x7f800000u ? 0x7e00u : 0x7c00u;
+  const std::uint32_t magnitude = x < 0x38800000u ? tiny : x >= 0x47800000u ? special : normal;
+  return static_cast<std::uint16_t>(sign | magnitude);
+}
+
+inline float Half::to_float(std::uint16_t bits) {
+  const std::uint32_t sign = (bits & 0x8000u) << 16, x = (bits & 0x7fffu) << 13;
+  const std::uint32_t exponent = x & 0x0f800000u;
+  const float tiny = std::bit_cast<float>(x + 0x38800000u) - std::bit_cast<float>(0x38800000u);
+  const std::uint32_t normal = x + (exponent == 0x0f800000u ? 0x70000000u : 0x38000000u);
+  return std::bit_cast<float>(sign | (exponent == 0 ? std::bit_cast<std::uint32_t>(tiny) : normal));
+}
+
+inline std::uint16_t BFloat16::from_float(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  return static_cast<std::uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? ((bits >> 16) & 0x8000u) | 0x7fc0u : rounded);
+}
 
 /// A small float with E exponent bits, M mantissa bits and a bias, held in one byte (f4e2m1 in the low four bits).
 /// How specials are coded differs by format, see `small_float_to_double`.

@@ -15,14 +15,27 @@ struct Axis {
   std::int64_t size, dst, src;
 };
 
-// One plane of a transposing copy: blocks keep both the read and the written lines in L1.
+// One plane of a transposing copy, in square blocks through a buffer: whole lines are read and whole lines are written, whatever
+// the strides are (powers of two would otherwise evict each other).
 template <class T>
 void copy_plane(T* dst, const T* src, const Axis& a, const Axis& b) {
-  constexpr std::int64_t kBlock = 16;
+  constexpr std::int64_t kBlock = sizeof(T) == 1 ? 64 : sizeof(T) == 2 ? 32 : 16;
+  T buffer[kBlock][kBlock];
   for (std::int64_t i0 = 0; i0 < a.size; i0 += kBlock)
-    for (std::int64_t j0 = 0; j0 < b.size; j0 += kBlock)
-      for (std::int64_t i = i0; i < std::min(a.size, i0 + kBlock); ++i)
-        for (std::int64_t j = j0; j < std::min(b.size, j0 + kBlock); ++j) dst[i * a.dst + j * b.dst] = src[i * a.src + j * b.src];
+    for (std::int64_t j0 = 0; j0 < b.size; j0 += kBlock) {
+      const std::int64_t rows = std::min(a.size - i0, kBlock), columns = std::min(b.size - j0, kBlock);
+      for (std::int64_t j = 0; j < columns; ++j) {
+        const T* s = src + i0 * a.src + (j0 + j) * b.src;
+        for (std::int64_t i = 0; i < rows; ++i) buffer[i][j] = s[i * a.src];
+      }
+      for (std::int64_t i = 0; i < rows; ++i) {
+        T* d = dst + (i0 + i) * a.dst + j0 * b.dst;
+        if (b.dst == 1)
+          std::memcpy(d, buffer[i], static_cast<std::size_t>(columns) * sizeof(T));
+        else
+          for (std::int64_t j = 0; j < columns; ++j) d[j * b.dst] = buffer[i][j];
+      }
+    }
 }
 
 template <class T>
