@@ -15,25 +15,26 @@ struct Axis {
   std::int64_t size, dst, src;
 };
 
-// One plane of a transposing copy, in square blocks through a buffer: whole lines are read and whole lines are written, whatever
-// the strides are (powers of two would otherwise evict each other).
+// One plane of a transposing copy: blocks keep both the read and the written lines in L1. Bytes go through a buffer, so that whole
+// lines are read and written.
 template <class T>
 void copy_plane(T* dst, const T* src, const Axis& a, const Axis& b) {
-  constexpr std::int64_t kBlock = sizeof(T) == 1 ? 64 : sizeof(T) == 2 ? 32 : 16;
-  T buffer[kBlock][kBlock];
-  for (std::int64_t i0 = 0; i0 < a.size; i0 += kBlock)
-    for (std::int64_t j0 = 0; j0 < b.size; j0 += kBlock) {
-      const std::int64_t rows = std::min(a.size - i0, kBlock), columns = std::min(b.size - j0, kBlock);
-      for (std::int64_t j = 0; j < columns; ++j) {
-        const T* s = src + i0 * a.src + (j0 + j) * b.src;
-        for (std::int64_t i = 0; i < rows; ++i) buffer[i][j] = s[i * a.src];
-      }
-      for (std::int64_t i = 0; i < rows; ++i) {
-        T* d = dst + (i0 + i) * a.dst + j0 * b.dst;
-        if (b.dst == 1)
-          std::memcpy(d, buffer[i], static_cast<std::size_t>(columns) * sizeof(T));
-        else
-          for (std::int64_t j = 0; j < columns; ++j) d[j * b.dst] = buffer[i][j];
+  constexpr std::int64_t kBuffer = sizeof(T) == 1 ? 64 : 1;
+  T buffer[kBuffer][kBuffer];
+  const bool buffered = sizeof(T) == 1 && b.dst == 1 && a.size >= kBuffer / 2 && b.size >= kBuffer / 2;
+  const std::int64_t block = buffered ? kBuffer : 16;
+  for (std::int64_t i0 = 0; i0 < a.size; i0 += block)
+    for (std::int64_t j0 = 0; j0 < b.size; j0 += block) {
+      const std::int64_t rows = std::min(a.size - i0, block), columns = std::min(b.size - j0, block);
+      T* d = dst + i0 * a.dst + j0 * b.dst;
+      const T* s = src + i0 * a.src + j0 * b.src;
+      if (buffered) {
+        for (std::int64_t j = 0; j < columns; ++j)
+          for (std::int64_t i = 0; i < rows; ++i) buffer[i][j] = s[i * a.src + j * b.src];
+        for (std::int64_t i = 0; i < rows; ++i) std::memcpy(d + i * a.dst, buffer[i], static_cast<std::size_t>(columns) * sizeof(T));
+      } else {
+        for (std::int64_t i = 0; i < rows; ++i)
+          for (std::int64_t j = 0; j < columns; ++j) d[i * a.dst + j * b.dst] = s[i * a.src + j * b.src];
       }
     }
 }
