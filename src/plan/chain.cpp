@@ -56,7 +56,7 @@ namespace {
 
 // A constant operand as one f32 value per channel, if it varies along `axis` (of a value of shape `dims`) at most.
 Tensor per_channel(const Tensor& constant, const Shape& dims, std::size_t axis) {
-  if (!constant.defined() || constant.type() != ElementType::f32 || constant.shape().size() > dims.size()) return {};
+  if (!constant.defined() || constant.type() != ElementType::f32 || axis >= dims.size() || constant.shape().size() > dims.size()) return {};
   const std::int64_t channels = dims[axis];
   const std::size_t shift = dims.size() - constant.shape().size();
   for (std::size_t d = 0; d < constant.shape().size(); ++d)

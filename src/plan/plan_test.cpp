@@ -322,6 +322,15 @@ TEST(Plan, ConstantAndPassedThroughOutputs) {
   expect_parity(net, {random_tensor({2, 3}, 5)});
 }
 
+TEST(Plan, Scalars) {
+  Net net;
+  const ValueId x = net.input(Shape{});
+  const ValueId doubled = net.binary(BinaryKind::Add, x, net.edit.constant(Tensor::scalar(2.0f)));
+  net.output(net.relu(net.binary(BinaryKind::Multiply, doubled, x)));
+  net.output(net.edit(Reduce{ReduceKind::Sum, false}, {net.binary(BinaryKind::Divide, net.weights({3, 2}), x), net.ints({0, 1})}));
+  expect_parity(net, {Tensor::scalar(1.5f)});
+}
+
 TEST(Plan, EmptyTensors) {
   Net net;
   const ValueId x = net.input(Shape{0, 3});
