@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "ops/inference.h"
+#include "ops/stages.h"
 #include "ops/widened.h"
 
 namespace saccade::ops {
@@ -150,7 +151,7 @@ std::vector<Fact> infer(const Attention& op, std::span<const Fact> inputs) {
 std::vector<Tensor> evaluate(const Attention& op, std::span<const Tensor> inputs) {
   check_attributes(op);
   const bool flat = inputs[0].rank() == 3;
-  const Operand q = operand_of(inputs[0], op.q_num_heads, "Q");
+  Operand q = operand_of(inputs[0], op.q_num_heads, "Q");
   Operand k = operand_of(inputs[1], op.kv_num_heads, "K"), v = operand_of(inputs[2], op.kv_num_heads, "V");
   i64 past = 0;
   if (has(inputs, 4) && has(inputs, 5)) {
@@ -169,10 +170,18 @@ std::vector<Tensor> evaluate(const Attention& op, std::span<const Tensor> inputs
   SACCADE_CHECK(valid.empty() || static_cast<i64>(valid.size()) == q.batch, invalid_model, "nonpad_kv_seqlen has {} entries for {} batches",
                 valid.size(), q.batch);
   for (i64 l : valid) SACCADE_CHECK(l >= 0 && l <= k.length, invalid_model, "nonpad_kv_seqlen holds {} for {} keys", l, k.length);
-  const double scale = op.scale != 0 ? op.scale : 1 / std::sqrt(static_cast<double>(q.width));
+  const Stages stage(inputs[0].type()), softmax_stage(op.wide_softmax ? ElementType::f32 : inputs[0].type());
+  // Both factors of a product are scaled, which keeps narrow types in range.
+  const double scale = op.scale != 0 ? op.scale : 1 / std::sqrt(static_cast<double>(q.width)), root = stage(std::sqrt(scale));
+  const bool narrow = inputs[0].type() == ElementType::f16 || inputs[0].type() == ElementType::bf16;
+  std::vector<double> keys = k.data;
+  if (narrow) {
+    for (double& x : q.data) x = stage(x * root);
+    for (double& x : keys) x = stage(x * root);
+  }
   const Shape y_shape = flat ? Shape{q.batch, q.length, q.heads * v.width} : Shape{q.batch, q.heads, q.length, v.width};
   std::vector<double> y(wide_count(y_shape)), shown(op.outputs == 4 ? wide_count(full) : 0);
-  std::vector<double> logits(static_cast<std::size_t>(k.length)), bias(logits.size());
+  std::vector<double> logits(static_cast<std::size_t>(k.length));
   double* show = shown.data();
   for (i64 b = 0; b < q.batch; ++b)
     for (i64 h = 0; h < q.heads; ++h)
@@ -184,28 +193,30 @@ std::vector<Tensor> evaluate(const Attention& op, std::span<const Tensor> inputs
         double most = -kInfinity;
         bool any = false;
         for (i64 j = 0; j < k.length; ++j) {
-          const double* key = k.row(b, kv, j);
+          const double* key = keys.data() + ((b * k.heads + kv) * k.length + j) * k.width;
           double dot = 0;
           for (i64 d = 0; d < q.width; ++d) dot += query[d] * key[d];
-          dot *= scale;
+          dot = narrow ? stage(dot) : dot * scale;
           if (op.outputs == 4 && op.qk_output == QkOutput::product) *show++ = dot;
-          if (op.softcap > 0) dot = op.softcap * std::tanh(dot / op.softcap);
+          if (op.softcap > 0) dot = stage(op.softcap * stage(std::tanh(stage(dot / op.softcap))));
           if (op.outputs == 4 && op.qk_output == QkOutput::softcapped) *show++ = dot;
           double add = mask.at(b, h, i, j);
           if (j >= limit || (op.is_causal && j > place) || (op.left_window >= 0 && place - j > op.left_window) ||
               (op.right_window >= 0 && j - place > op.right_window))
             add = -kInfinity;
           any |= add > -kInfinity;
-          const double logit = dot + add;
+          const double logit = stage(dot + add);
           if (op.outputs == 4 && op.qk_output == QkOutput::masked) *show++ = logit;
           logits[static_cast<std::size_t>(j)] = logit;
           most = std::max(most, logit);
         }
-        double sum = 0;
-        for (double& p : logits) sum += p = any && most > -kInfinity ? std::exp(p - most) : 0;
         // a row that masks everything is zero
+        if (any && most > -kInfinity)
+          softmax_line(logits.data(), 1, logits.size(), softmax_stage);
+        else
+          std::fill(logits.begin(), logits.end(), 0);
         for (double& p : logits) {
-          if (sum != 0) p /= sum;
+          p = stage(softmax_stage(p));
           if (op.outputs == 4 && op.qk_output == QkOutput::softmax) *show++ = p;
         }
         double* to = y.data() + (flat ? (b * q.length + i) * q.heads + h : (b * q.heads + h) * q.length + i) * v.width;

@@ -22,7 +22,8 @@ enum class QkOutput { product, softcapped, masked, softmax };
 /// Y [b,hq,sq,dv] = softmax(softcap(scale·Q·Kᵀ) + mask)·V, and with more outputs present_key and present_value (past and K, V
 /// concatenated) and qk [b,hq,sq,p+sk]. Query head i uses key head i/(hq/hk). Rank-3 Q, K, V are [b,s,heads·d] with q_num_heads and
 /// kv_num_heads given; Y then is [b,sq,hq·dv]. mask: boolean (false masks) or added; broadcasts to [b,hq,sq,p+sk]; a shorter last dimension
-/// masks the rest. Ours; IR: ScaledDotProductAttention where only Y is wanted and there is no softcap and no past.
+/// masks the rest. With narrow types each stage is rounded, as ONNX's function body says. Ours; IR: ScaledDotProductAttention where only Y
+/// is wanted and there is no softcap and no past.
 struct Attention {
   std::int64_t q_num_heads = 0, kv_num_heads = 0;
   /// 0: 1/√d.
@@ -33,6 +34,8 @@ struct Attention {
   bool is_causal = false;
   /// It sees only keys that are at most so far before and behind that place; −1: however far.
   std::int64_t left_window = -1, right_window = -1;
+  /// Softmax is made in f32 even where Q is narrower.
+  bool wide_softmax = false;
   QkOutput qk_output = QkOutput::product;
   /// The number of outputs: 1 (Y), 3 (and the presents) or 4 (and qk).
   std::int64_t outputs = 1;
@@ -46,6 +49,7 @@ struct Attention {
     v("is_causal", is_causal);
     v("left_window", left_window);
     v("right_window", right_window);
+    v("wide_softmax", wide_softmax);
     v("qk_output", qk_output, {"product", "softcapped", "masked", "softmax"});
     v("outputs", outputs);
   }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "ops/inference.h"
+#include "ops/stages.h"
 
 namespace saccade::ops {
 namespace {
@@ -47,17 +48,35 @@ Cost elementwise_cost(std::span<const Fact> outputs, double per_element) {
 
 }  // namespace
 
+Stages::Stages(ElementType type) : type_(type == ElementType::f16 || type == ElementType::bf16 ? type : ElementType::f64) {}
+
+double Stages::operator()(double x) const {
+  if (type_ == ElementType::f16) return static_cast<double>(Half(x));
+  if (type_ == ElementType::bf16) return static_cast<double>(BFloat16(x));
+  return x;
+}
+
+void softmax_line(double* line, std::size_t step, std::size_t count, const Stages& stages) {
+  const double m = maximum(line, step, count);
+  double sum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    double& x = line[i * step];
+    x = stages(std::exp(stages(x - m)));
+    sum += x;
+    if (stages.rounds_partial_sums()) sum = stages(sum);
+  }
+  sum = stages(sum);
+  for (std::size_t i = 0; i < count; ++i) line[i * step] /= sum;
+}
+
 std::vector<Fact> infer(const Softmax& op, std::span<const Fact> inputs) { return infer_same(op.axis, inputs); }
 std::vector<Fact> infer(const LogSoftmax& op, std::span<const Fact> inputs) { return infer_same(op.axis, inputs); }
 std::vector<Fact> infer(const Hardmax& op, std::span<const Fact> inputs) { return infer_same(op.axis, inputs); }
 
 std::vector<Tensor> evaluate(const Softmax& op, std::span<const Tensor> inputs) {
-  return along_axis(op.axis, inputs[0], [](double* line, std::size_t step, std::size_t count) {
-    const double m = maximum(line, step, count);
-    double sum = 0;
-    for (std::size_t i = 0; i < count; ++i) sum += line[i * step] = std::exp(line[i * step] - m);
-    for (std::size_t i = 0; i < count; ++i) line[i * step] /= sum;
-  });
+  const Stages stages(inputs[0].type());
+  return along_axis(op.axis, inputs[0],
+                    [&](double* line, std::size_t step, std::size_t count) { softmax_line(line, step, count, stages); });
 }
 
 std::vector<Tensor> evaluate(const LogSoftmax& op, std::span<const Tensor> inputs) {

@@ -52,7 +52,8 @@ Values attention(NodeContext& c) {
   const i64 mode = c.i("qk_matmul_output_mode", 0);
   if (mode < 0 || mode > 3) c.invalid("qk_matmul_output_mode is {}", mode);
   op.qk_output = static_cast<ops::QkOutput>(mode);
-  c.ignore({"softmax_precision"});  // it is never narrower than the data
+  const ElementType precision = c.type("softmax_precision", c.element(0));
+  op.wide_softmax = precision == ElementType::f32 || precision == ElementType::f64;
   op.outputs = c.wants(3) ? 4 : c.wants(1) || c.wants(2) ? 3 : 1;
   return c.node(op, c.inputs());
 }
