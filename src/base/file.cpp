@@ -17,6 +17,11 @@ namespace saccade {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
+// Faulting in small pages costs several times the reading itself.
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kHugeFrom = 2 * kHugePage;
+
+std::align_val_t alignment_of(std::size_t size) { return std::align_val_t(size >= kHugeFrom ? kHugePage : kAlignment); }
 
 struct Descriptor {
   int fd;
@@ -32,7 +37,8 @@ FileBytes::FileBytes(std::size_t size, int mapped_descriptor) : size_(size), map
     data_ = static_cast<char*>(p);
   } else {
     // readable bytes after the end, as every Tensor has
-    data_ = static_cast<char*>(::operator new(size + kAlignment, std::align_val_t(kAlignment)));
+    data_ = static_cast<char*>(::operator new(size + kAlignment, alignment_of(size)));
+    if (size >= kHugeFrom) ::madvise(data_, size, MADV_HUGEPAGE);  // a hint, the result does not matter
     std::memset(data_ + size, 0, kAlignment);
   }
 }
@@ -41,7 +47,7 @@ FileBytes::~FileBytes() {
   if (mapped_)
     ::munmap(data_, size_);
   else
-    ::operator delete(data_, std::align_val_t(kAlignment));
+    ::operator delete(data_, alignment_of(size_));
 }
 
 std::shared_ptr<FileBytes> FileBytes::open(const std::filesystem::path& path) {
