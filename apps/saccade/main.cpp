@@ -27,6 +27,7 @@ constexpr Verb kVerbs[] = {
     {"infer", verb_infer, "run a model on .npy files or photos and write its outputs"},
     {"bench", verb_bench, "measure how fast a model runs"},
     {"detect", nullptr, "find objects on photos and in video"},
+    {"eval", verb_eval, "compare detections with annotations: the COCO figures"},
     {"demo", nullptr, "run the bundled detector on a video that it renders"},
     {"doctor", verb_doctor, "say what this machine offers and what saccade makes of it"},
 };

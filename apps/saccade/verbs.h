@@ -8,5 +8,6 @@ int verb_info(int argc, char** argv);
 int verb_infer(int argc, char** argv);
 int verb_bench(int argc, char** argv);
 int verb_doctor(int argc, char** argv);
+int verb_eval(int argc, char** argv);
 
 }  // namespace saccade::cli
