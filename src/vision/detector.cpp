@@ -168,7 +168,7 @@ Tensor prepare_photo(const std::filesystem::path& model_path, const Model& model
 }  // namespace saccade::vision
 
 /// For `saccade infer`, which opens this library only for photos; throws saccade::Error.
-extern "C" __attribute__((visibility("default"))) void saccade_prepare_photo(const char* model_path, const saccade::Model* model, std::size_t input, const char* photo,
-                                                                             saccade::Tensor* tensor) {
-  *tensor = saccade::vision::prepare_photo(model_path, *model, input, photo);
+extern "C" __attribute__((visibility("default"))) saccade::Tensor saccade_prepare_photo(const char* model_path, const saccade::Model& model, std::size_t input,
+                                                                                        const char* photo) {
+  return saccade::vision::prepare_photo(model_path, model, input, photo);
 }
