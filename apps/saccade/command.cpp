@@ -84,6 +84,16 @@ Option& Option::required() {
   return *this;
 }
 
+Option& Option::several() {
+  option_->allow_extra_args(true);
+  return *this;
+}
+
+Option& Option::group(std::string name) {
+  option_->group(name);
+  return *this;
+}
+
 Option& Option::range(double low, double high) {
   option_->check(CLI::Range(low, high).description(""));
   return *this;

@@ -33,6 +33,10 @@ class Option {
   /// What stands for the value in --help: "FILE".
   Option& value(std::string name);
   Option& required();
+  /// All values that follow are taken: "-i a.jpg b.jpg". For vectors.
+  Option& several();
+  /// The heading in --help under which it stands.
+  Option& group(std::string name);
   Option& range(double low, double high);
   Option& among(std::vector<std::string> words);
   /// --help shows the variable's value at this moment.

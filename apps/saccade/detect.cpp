@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -32,43 +31,42 @@ struct Options {
   std::string model, output, device = "CPU";
   std::vector<std::string> inputs;
   std::string decoder, input_size, letterbox, resize, mean, scale, color, labels, classes, nms;
-  std::optional<double> confidence, iou;
-  std::optional<int> max_detections, pad_value;
-  int threads = 0;
+  double confidence = -1, iou = -1;  // below 0: not given
+  int max_detections = -1, pad_value = -1, threads = 0;
   std::string coco, annotations, jsonl, yolo_folder;
   bool no_draw = false;
 };
 
-void add_options(CLI::App& app, Options& o) {
-  app.add_option("MODEL", o.model, "the model file")->required();
-  app.add_option("-i,--input", o.inputs, "pictures, videos, folders (with all below them), patterns in quotes")->required()->type_name("INPUT ...");
-  app.add_option("-o,--output", o.output, "annotated pictures and videos: a folder, or a file for one input");
-  app.add_option("-d,--device", o.device, "where to run")->capture_default_str();
-  app.add_option("--threads", o.threads, "threads, 0: all cores")->check(CLI::NonNegativeNumber);
-  const auto finding = "Finding";
-  app.add_option("--conf", o.confidence, "least score [0.25]")->check(CLI::Range(0.0, 1.0))->group(finding);
-  app.add_option("--iou", o.iou, "boxes of a class that overlap more are one [by family]")->check(CLI::Range(0.0, 1.0))->group(finding);
-  app.add_option("--max-det", o.max_detections, "most detections a picture [100]")->check(CLI::Range(1, 1000000))->group(finding);
-  app.add_option("--nms", o.nms, "suppress overlaps within a class, among all, or none")->check(CLI::IsMember({"class", "all", "none"}))->group(finding);
-  app.add_option("--classes", o.classes, "report only these, by name or id: person,car")->group(finding);
-  app.add_option("--labels", o.labels, "names: FILE (.pbtxt .txt .names .yaml .json), or coco80, coco90, voc, imagenet")->group(finding);
+void add_options(Command& command, Options& o) {
+  command.add("MODEL", o.model, "the model file").value("FILE").required();
+  command.add("-i,--input", o.inputs, "pictures, videos, folders (with all below them), patterns in quotes").value("INPUT...").several().required();
+  command.add("-o,--output", o.output, "annotated pictures and videos: a folder, or a file for one input").value("PATH");
+  command.add("-d,--device", o.device, "where to run").value("DEVICE").show_default();
+  command.add("--threads", o.threads, "threads, 0: all cores").value("N").range(0, 4096);
+  const char* finding = "Finding";
+  command.add("--conf", o.confidence, "least score [0.25]").value("0..1").range(0, 1).group(finding);
+  command.add("--iou", o.iou, "boxes of a class that overlap more are one [by family]").value("0..1").range(0, 1).group(finding);
+  command.add("--max-det", o.max_detections, "most detections a picture [100]").value("N").range(1, 1e6).group(finding);
+  command.add("--nms", o.nms, "suppress overlaps within a class, among all, or none").value("class|all|none").among({"class", "all", "none"}).group(finding);
+  command.add("--classes", o.classes, "report only these, by name or id: person,car").value("LIST").group(finding);
+  command.add("--labels", o.labels, "names: FILE (.pbtxt .txt .names .yaml .json), or coco80, coco90, voc, imagenet").value("NAME|FILE").group(finding);
   std::string families;
   for (const DecoderFamily& family : decoder_families()) families += (families.empty() ? "" : ", ") + std::string(family.name);
-  app.add_option("--decoder", o.decoder, "family of the outputs, if not recognised: " + families)->group(finding);
-  const auto feeding = "Feeding the network (default: by family, metadata, or MODEL.json / NAME.saccade.json)";
-  app.add_option("--input-size", o.input_size, "N, WxH, or 'picture'")->group(feeding);
-  app.add_option("--letterbox", o.letterbox, "none, top-left or centre")->group(feeding);
-  app.add_option("--resize", o.resize, "nearest, bilinear, bicubic or area")->group(feeding);
-  app.add_option("--mean", o.mean, "subtracted from 0..255: a number, or one a channel: 123.7,116.3,103.5")->group(feeding);
-  app.add_option("--scale", o.scale, "then divides: a number, or one a channel")->group(feeding);
-  app.add_option("--color", o.color, "bgr, rgb or grey")->group(feeding);
-  app.add_option("--pad-value", o.pad_value, "of the letterbox's bars, 0..255")->check(CLI::Range(0, 255))->group(feeding);
-  const auto results = "Results";
-  app.add_option("--coco", o.coco, "FILE.json of COCO results")->group(results);
-  app.add_option("--annotations", o.annotations, "COCO annotations that give the image and category ids for --coco")->group(results);
-  app.add_option("--jsonl", o.jsonl, "FILE with a JSON object for each picture or frame")->group(results);
-  app.add_option("--yolo-txt", o.yolo_folder, "FOLDER for a YOLO text file each")->group(results);
-  app.add_flag("--no-draw", o.no_draw, "write no annotated pictures")->group(results);
+  command.add("--decoder", o.decoder, "family of the outputs, if not recognised: " + families).value("NAME").group(finding);
+  const char* feeding = "Feeding the network (default: by family, metadata, or MODEL.json / NAME.saccade.json)";
+  command.add("--input-size", o.input_size, "N, WxH, or 'picture'").value("SIZE").group(feeding);
+  command.add("--letterbox", o.letterbox, "none, top-left or centre").value("HOW").group(feeding);
+  command.add("--resize", o.resize, "nearest, bilinear, bicubic or area").value("HOW").group(feeding);
+  command.add("--mean", o.mean, "subtracted from 0..255: a number, or one a channel: 123.7,116.3,103.5").value("M").group(feeding);
+  command.add("--scale", o.scale, "then divides: a number, or one a channel").value("S").group(feeding);
+  command.add("--color", o.color, "bgr, rgb or grey").value("ORDER").group(feeding);
+  command.add("--pad-value", o.pad_value, "of the letterbox's bars, 0..255").value("N").range(0, 255).group(feeding);
+  const char* results = "Results";
+  command.add("--coco", o.coco, "COCO results").value("FILE.json").group(results);
+  command.add("--annotations", o.annotations, "COCO annotations that give the image and category ids for --coco").value("FILE.json").group(results);
+  command.add("--jsonl", o.jsonl, "a JSON object a line for each picture or frame").value("FILE").group(results);
+  command.add("--yolo-txt", o.yolo_folder, "a YOLO text file for each").value("DIR").group(results);
+  command.add("--no-draw", o.no_draw, "write no annotated pictures").group(results);
 }
 
 /// "3", "1,2,3" → JSON.
@@ -112,12 +110,12 @@ json settings_from_flags(const Options& o) {
   if (!o.input_size.empty()) settings["input"]["size"] = parse_size(o.input_size);
   if (!o.mean.empty()) settings["input"]["mean"] = numbers(o.mean, "--mean");
   if (!o.scale.empty()) settings["input"]["scale"] = numbers(o.scale, "--scale");
-  if (o.pad_value) settings["input"]["pad_value"] = *o.pad_value;
+  if (o.pad_value >= 0) settings["input"]["pad_value"] = o.pad_value;
   if (!o.decoder.empty()) settings["decoder"] = o.decoder;
   if (!o.labels.empty()) settings["labels"] = o.labels;
-  if (o.confidence) settings["conf"] = *o.confidence;
-  if (o.iou) settings["iou"] = *o.iou;
-  if (o.max_detections) settings["max_det"] = *o.max_detections;
+  if (o.confidence >= 0) settings["conf"] = o.confidence;
+  if (o.iou >= 0) settings["iou"] = o.iou;
+  if (o.max_detections > 0) settings["max_det"] = o.max_detections;
   if (!o.nms.empty()) settings["nms"] = o.nms;
   return settings;
 }
@@ -242,7 +240,7 @@ class Run {
       not_annotated_ += !known && coco_;
       id = known ? *known : -1;
     }
-    const Detections found = frame(info, image, id, options_.yolo_folder / text_names_[index]);
+    const Detections found = frame(info, image, id, fs::path(options_.yolo_folder) / text_names_[index]);
     if (!outputs_[index].empty()) {
       draw(image, found);
       const double drawn = now_s();
@@ -266,7 +264,7 @@ class Run {
       decode_s_ += now_s() - start;
       const FrameInfo info{.name = inputs_[index].name.generic_string(), .frame = number, .seconds = static_cast<double>(number) / reader.frames_per_s(),
                            .width = image.cols, .height = image.rows};
-      const fs::path text = options_.yolo_folder / fs::path(text_names_[index]).replace_extension() / fmt::format("{:06}.txt", number + 1);
+      const fs::path text = fs::path(options_.yolo_folder) / fs::path(text_names_[index]).replace_extension() / fmt::format("{:06}.txt", number + 1);
       const Detections found = frame(info, image, next_frame_id_++, text);
       if (!outputs_[index].empty()) {
         if (!writer) writer.emplace(outputs_[index], reader.frames_per_s(), image.size());
@@ -359,7 +357,7 @@ int detect(int argc, char** argv) {
                   "saccade detect yolox_nano.onnx -i photos/ -o annotated/\n"
                   "  saccade detect ssd.onnx -i street.mp4 -o street_boxes.mp4 --labels coco90 --conf 0.4");
   Options options;
-  add_options(command.options(), options);
+  add_options(command, options);
   command.add_json_option();
   return command.run(argc, argv, [&] {
     silence_libraries();

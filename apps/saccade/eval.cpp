@@ -2,7 +2,6 @@
 // saccade eval RESULTS.json ANNOTATIONS.json: the COCO figures of detections.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "command.h"
@@ -17,9 +16,9 @@ int verb_eval(int argc, char** argv) {
                   "  saccade eval results.json instances_val2017.json --per-class");
   std::string results_path, annotations_path;
   bool per_class = false;
-  command.options().add_option("RESULTS", results_path, "detections in COCO's results form, as detect --coco writes them")->required();
-  command.options().add_option("ANNOTATIONS", annotations_path, "annotations in COCO's form")->required();
-  command.options().add_flag("--per-class", per_class, "a table with a line for each class too");
+  command.add("RESULTS", results_path, "detections in COCO's results form, as detect --coco writes them").value("FILE").required();
+  command.add("ANNOTATIONS", annotations_path, "annotations in COCO's form").value("FILE").required();
+  command.add("--per-class", per_class, "a table with a line for each class too");
   command.add_json_option();
   return command.run(argc, argv, [&] {
     const eval::CocoDataset dataset = eval::read_coco_annotations(annotations_path);

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iostream>
 #include <opencv2/core/utils/logger.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <string>
@@ -60,6 +61,16 @@ std::vector<unsigned char> read_bytes(const std::filesystem::path& path) {
   return bytes;
 }
 
+/// OpenCV's decoders write what they dislike to std::cerr whatever the log level; nothing else here uses that stream.
+class QuietCerr {
+ public:
+  QuietCerr() : buffer_(std::cerr.rdbuf(nullptr)) {}
+  ~QuietCerr() { std::cerr.rdbuf(buffer_); }
+
+ private:
+  std::streambuf* buffer_;
+};
+
 }  // namespace
 
 bool is_picture_path(const std::filesystem::path& path) {
@@ -72,6 +83,7 @@ cv::Mat read_picture(const std::filesystem::path& path) {
   const auto bytes = read_bytes(path);
   SACCADE_CHECK(!is_cut_off(bytes), invalid_argument, "'{}' is cut off: the end of the picture is missing", path.string());
   cv::Mat picture;
+  const QuietCerr quiet;
   try {
     picture = cv::imdecode(bytes, cv::IMREAD_COLOR);
   } catch (const cv::Exception& error) {
