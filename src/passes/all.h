@@ -19,5 +19,6 @@ Pass fuse_movers();
 Pass fuse_reshapes();
 Pass fuse_normalizations();
 Pass normalize_arithmetic();
+Pass normalize_resize();
 
 }  // namespace saccade::passes

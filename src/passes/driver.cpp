@@ -114,11 +114,11 @@ class Driver final : public PassContext {
   }
 
   void rules(Graph& graph, const Pass& pass) {
+    Match match;
     for (NodeId id : graph.order()) {
       for (const Rule& rule : pass.rules) {
         if (left_ <= 0) return;
         if (dead(graph, graph[id])) break;
-        Match match;
         const ValueId root = graph[id].outputs[0];
         if (!matches(graph, rule.root, root, match)) continue;
         const std::size_t nodes_before = graph.node_limit();

@@ -15,6 +15,9 @@ namespace {
 using ops::Binary;
 using ops::BinaryKind;
 
+// Biases of convolutions are far below, constants that round by cancelling far above.
+constexpr double kOnPurpose = 4096;
+
 // Both constants broadcast to each other and combined.
 std::optional<Tensor> combined(const Tensor& a, const Tensor& b, BinaryKind kind, std::string& reason) {
   const Shape shape = broadcast_shapes(a.shape(), b.shape());
@@ -26,7 +29,8 @@ std::optional<Tensor> combined(const Tensor& a, const Tensor& b, BinaryKind kind
   std::vector<double> out(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
     out[i] = kind == BinaryKind::Add ? x[i] + y[i] : x[i] * y[i];
-    if (kind == BinaryKind::Add && std::fabs(out[i]) * 4 < std::max(std::fabs(x[i]), std::fabs(y[i]))) {
+    const double larger = std::max(std::fabs(x[i]), std::fabs(y[i]));
+    if (kind == BinaryKind::Add && larger >= kOnPurpose && std::fabs(out[i]) * 4 < larger) {
       reason = "the constants cancel";
       return std::nullopt;
     }

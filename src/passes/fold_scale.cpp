@@ -96,6 +96,7 @@ Rule shift_before_linear() {
     if (!matches(g, sum, linear.node->inputs[0], inner) || !same_shape(inner.type(x).shape, inner.type(sum).shape)) return pass_over();
     const auto shift = along_axis(inner.constant(b), linear.input_rank, linear.input_axis, linear.inputs);
     if (!shift) return no("the constant before it is not one number or one per input channel");
+    if (as_linear(g, g.producer(inner[x]))) return pass_over();  // a bias, which costs nothing where it is
     if (linear.pads) return no("a sum does not move over padding");
     const auto moved = response(g, linear, *shift);
     const std::size_t rank = linear.output_rank, axis = linear.output_axis;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "ops/convolution.h"
 #include "ops/matmul.h"
@@ -112,8 +113,13 @@ std::optional<graph::ValueId> with_weights(graph::Edit& edit, const Linear& line
   const Graph& graph = edit.graph();
   const graph::ValueId old = linear.node->inputs[1];
   Tensor rounded = from_f64(graph.type(old).element, graph.constant(old).shape(), weights);
-  for (std::int64_t i = 0; i < rounded.size(); ++i)
-    if (!std::isfinite(element_as_f64(rounded, i))) return std::nullopt;
+  if (rounded.type() == ElementType::f32) {
+    const auto values = std::as_const(rounded).values<float>();
+    if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) return std::nullopt;
+  } else {
+    for (std::int64_t i = 0; i < rounded.size(); ++i)
+      if (!std::isfinite(element_as_f64(rounded, i))) return std::nullopt;
+  }
   const graph::Op op = linear.node->op;
   std::vector<graph::ValueId> inputs = linear.node->inputs;
   const std::string name = linear.node->name;

@@ -2,7 +2,8 @@
 // Matching by backtracking: every choice (operand order, alternative) is tried until the rest of the pattern fits as well.
 #include "passes/pattern.h"
 
-#include <cmath>
+#include <concepts>
+#include <span>
 
 #include "base/error.h"
 #include "passes/values.h"
@@ -21,20 +22,39 @@ struct Pattern::Shape {
 
 class Matcher {
  public:
-  Matcher(const Graph& graph, Match& match) : g_(graph), m_(match) { m_.graph_ = &graph; }
+  Matcher(const Graph& graph, Match& match) : g_(graph), m_(match) {
+    m_.graph_ = &graph;
+    m_.bound_.clear();
+  }
 
-  using Rest = std::function<bool()>;
+  // What must fit besides; refers to a callable that outlives the call.
+  class Rest {
+   public:
+    template <class F>
+      requires(!std::same_as<std::remove_cvref_t<F>, Rest>)
+    Rest(const F& f) : object_(&f), call_([](const void* o) { return (*static_cast<const F*>(o))(); }) {}
+    bool operator()() const { return call_(object_); }
+
+   private:
+    const void* object_;
+    bool (*call_)(const void*);
+  };
 
   bool fits(const Pattern& pattern, ValueId value, const Rest& rest) {
     const Pattern::Shape* shape = pattern.shape_.get();
     if (!value.valid()) return false;
-    if (const auto it = m_.bound_.find(shape); it != m_.bound_.end()) return same(it->second, value) && rest();
+    if (const ValueId* bound = m_.find(shape)) return same(*bound, value) && rest();
+    if (shape->accepts) {  // most attempts end here
+      const Node* node = g_.producer(value);
+      if (!node || node->outputs[0] != value || !shape->accepts(node->op)) return false;
+    }
     if (shape->once && g_.use_count(value) != 1) return false;
     for (const auto& condition : shape->conditions)
       if (!condition(g_, value)) return false;
-    m_.bound_[shape] = value;
+    const std::size_t mark = m_.bound_.size();
+    m_.bound_.emplace_back(shape, value);
     if (inside(*shape, value, rest)) return true;
-    m_.bound_.erase(shape);
+    m_.bound_.resize(mark);
     return false;
   }
 
@@ -52,18 +72,18 @@ class Matcher {
         if (fits(alternative, value, rest)) return true;
       return false;
     }
-    if (!shape.accepts) return rest();
-    const Node* node = g_.producer(value);
-    if (!node || node->outputs[0] != value || !shape.accepts(node->op)) return false;
-    if (shape.any_inputs) return rest();
-    if (node->inputs.size() != shape.inputs.size()) return false;
-    if (inputs(shape, node->inputs, 0, rest)) return true;
-    return shape.commutative && inputs(shape, {node->inputs[1], node->inputs[0]}, 0, rest);
+    if (!shape.accepts || shape.any_inputs) return rest();
+    const auto& values = g_.producer(value)->inputs;
+    if (values.size() != shape.inputs.size() || values.empty()) return false;
+    if (inputs(shape, values, 0, rest)) return true;
+    const ValueId swapped[] = {values.size() > 1 ? values[1] : ValueId{}, values[0]};
+    return shape.commutative && inputs(shape, swapped, 0, rest);
   }
 
-  bool inputs(const Pattern::Shape& shape, const std::vector<ValueId>& values, std::size_t i, const Rest& rest) {
+  bool inputs(const Pattern::Shape& shape, std::span<const ValueId> values, std::size_t i, const Rest& rest) {
     if (i == values.size()) return rest();
-    return fits(shape.inputs[i], values[i], [&] { return inputs(shape, values, i + 1, rest); });
+    const auto others = [&] { return inputs(shape, values, i + 1, rest); };
+    return fits(shape.inputs[i], values[i], others);
   }
 
   const Graph& g_;
@@ -140,12 +160,18 @@ Pattern operator-(Pattern a, Pattern b) { return binary(ops::BinaryKind::Subtrac
 Pattern operator/(Pattern a, Pattern b) { return binary(ops::BinaryKind::Divide, std::move(a), std::move(b)); }
 
 ValueId Match::operator[](const Pattern& part) const {
-  const auto it = bound_.find(part.shape_.get());
-  SACCADE_ASSERT(it != bound_.end());
-  return it->second;
+  const ValueId* bound = find(part.shape_.get());
+  SACCADE_ASSERT(bound != nullptr);
+  return *bound;
 }
 
-bool Match::has(const Pattern& part) const { return bound_.contains(part.shape_.get()); }
+bool Match::has(const Pattern& part) const { return find(part.shape_.get()) != nullptr; }
+
+const ValueId* Match::find(const Pattern::Shape* shape) const {
+  for (const auto& [part, value] : bound_)
+    if (part == shape) return &value;
+  return nullptr;
+}
 
 const Node& Match::node(const Pattern& part) const {
   const Node* node = graph_->producer((*this)[part]);
@@ -154,8 +180,8 @@ const Node& Match::node(const Pattern& part) const {
 }
 
 bool matches(const Graph& graph, const Pattern& pattern, ValueId root, Match& match) {
-  match = Match();
-  return Matcher(graph, match).fits(pattern, root, [] { return true; });
+  const auto done = [] { return true; };
+  return Matcher(graph, match).fits(pattern, root, done);
 }
 
 }  // namespace saccade::passes

@@ -7,9 +7,8 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "graph/graph.h"
@@ -97,8 +96,10 @@ class Match {
 
  private:
   friend class Matcher;
+  const ValueId* find(const Pattern::Shape* shape) const;
+
   const Graph* graph_ = nullptr;
-  std::map<const Pattern::Shape*, ValueId> bound_;
+  std::vector<std::pair<const Pattern::Shape*, ValueId>> bound_;  // few: a search beats a map
 };
 
 /// Whether the pattern fits at this value; if so, `match` says how.
