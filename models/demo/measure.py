@@ -55,7 +55,7 @@ def main():
     for i, entry in enumerate(images):
         image = pixels[i] if pixels is not None else cv2.imread(str(folder / entry["file_name"]))
         for x, y, w, h, kind, score in detect(session, image, facts):
-            results.append({"image_id": entry["id"], "category_id": kind + 1, "bbox": [float(v) for v in (x, y, w, h)], "score": float(score)})
+            results.append({"image_id": entry["id"], "category_id": kind, "bbox": [float(v) for v in (x, y, w, h)], "score": float(score)})
     evaluation = COCOeval(truth, truth.loadRes(results), "bbox")
     evaluation.evaluate(), evaluation.accumulate(), evaluation.summarize()
     precision = evaluation.eval["precision"][0, :, :, 0, -1]

@@ -9,16 +9,13 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <string>
 
 #include "vision/scene_random.h"
-#include "vision/scenes.h"
+#include "vision/scene_truth.h"
 
 namespace {
-
-using nlohmann::json;
 
 struct Arguments {
   std::filesystem::path directory;
@@ -44,28 +41,12 @@ bool parse(int argc, char** argv, Arguments& arguments) {
   return arguments.count > 0;
 }
 
-json annotation(const saccade::vision::SceneBox& object, int image, int id, bool hidden) {
-  const cv::Rect2f& box = object.box;
-  return {{"id", id},
-          {"image_id", image},
-          {"category_id", int(object.kind) + 1},
-          {"iscrowd", 0},
-          {"area", box.area()},
-          {"bbox", {box.x, box.y, box.width, box.height}},
-          {"visible", object.visible},
-          {"hidden", hidden}};
-}
-
 void render(const Arguments& arguments) {
   std::filesystem::create_directories(arguments.directory);
-  json set = {{"images", json::array()}, {"annotations", json::array()}, {"categories", json::array()}, {"hidden", json::array()}};
-  for (std::string_view name : saccade::vision::scene_class_names()) {
-    set["categories"].push_back({{"id", set["categories"].size() + 1}, {"name", name}});
-  }
+  saccade::vision::SceneTruth truth;
   std::ofstream raw;
   if (arguments.raw) raw.open(arguments.directory / "images.bgr", std::ios::binary);
   saccade::vision::SceneRandom random(arguments.seed);
-  int next_id = 1;
   for (int i = 1; i <= arguments.count; ++i) {
     saccade::vision::Scene scene({arguments.width, arguments.height, random.bits(), 0});
     saccade::vision::SceneFrame frame = scene.render(double(random.between(0, 10)));
@@ -75,11 +56,9 @@ void render(const Arguments& arguments) {
       raw.write(reinterpret_cast<const char*>(frame.image.data), std::streamsize(frame.image.total() * frame.image.elemSize()));
     else
       cv::imwrite((arguments.directory / name).string(), frame.image);
-    set["images"].push_back({{"id", i}, {"file_name", name}, {"width", arguments.width}, {"height", arguments.height}});
-    for (const auto& object : frame.truth) set["annotations"].push_back(annotation(object, i, next_id++, false));
-    for (const auto& object : frame.hidden) set["hidden"].push_back(annotation(object, i, next_id++, true));
+    truth.add(name, frame);
   }
-  std::ofstream(arguments.directory / "annotations.json") << set.dump();
+  std::ofstream(arguments.directory / "annotations.json") << truth.json();
 }
 
 }  // namespace

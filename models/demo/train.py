@@ -61,7 +61,7 @@ class Scenes:
         for key in ("annotations", "hidden"):
             for a in self.annotations[key]:
                 x, y, w, h = a["bbox"]
-                self.boxes[a["image_id"] - 1].append((x, y, x + w, y + h, -1 if a["hidden"] else a["category_id"] - 1))
+                self.boxes[a["image_id"] - 1].append((x, y, x + w, y + h, -1 if key == "hidden" else a["category_id"]))
         self.boxes = [np.array(b, np.float32).reshape(-1, 5) for b in self.boxes]
 
 

@@ -18,7 +18,6 @@ Pass fuse_common_subexpressions();
 Pass fuse_movers();
 Pass fuse_reshapes();
 Pass fuse_normalizations();
-Pass fuse_space_to_depth();
 Pass normalize_arithmetic();
 Pass normalize_resize();
 

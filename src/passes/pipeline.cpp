@@ -28,7 +28,6 @@ const std::vector<Pass>& pipeline() {
       fold_scale(),
       fold_arithmetic(),
       fold_pad(),
-      fuse_space_to_depth(),
   };
   return passes;
 }

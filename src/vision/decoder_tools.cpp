@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Outputs as matrices, grids of strides, boxes that are finite.
 #include "vision/decoder_tools.h"
 
 #include <cmath>

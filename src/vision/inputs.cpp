@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Walking folders, expanding patterns, and names for outputs that never meet.
 #include "vision/inputs.h"
 
 #include <glob.h>

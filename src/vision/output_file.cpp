@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writing aside and renaming.
 #include "vision/output_file.h"
 
 #include <unistd.h>

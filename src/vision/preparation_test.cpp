@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Preparation and its inverse; suppression.
 #include "vision/preparation.h"
 
 #include <gmock/gmock.h>

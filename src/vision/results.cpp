@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// COCO results, JSON lines and YOLO text.
 #include "vision/results.h"
 
 #include <algorithm>

@@ -13,14 +13,10 @@ namespace saccade::vision {
 /// leaves all others as they were. Not thread safe.
 class SceneRandom {
  public:
-  explicit SceneRandom(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15ull + 0xD1B54A32D192ED03ull) {}
+  /// The seed is mixed twice, so that neighbouring seeds do not give the same numbers one place apart.
+  explicit SceneRandom(uint64_t seed) : state_(mixed(mixed(seed ^ 0xD1B54A32D192ED03ull) + kStep)) {}
 
-  uint64_t bits() {
-    uint64_t z = state_ += 0x9E3779B97F4A7C15ull;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-    return z ^ (z >> 31);
-  }
+  uint64_t bits() { return mixed(state_ += kStep); }
 
   /// Uniform in [0, 1).
   float unit() { return float(bits() >> 40) * (1.0f / 16777216.0f); }
@@ -29,8 +25,6 @@ class SceneRandom {
   /// Uniform in 0 … count - 1; count must be positive.
   int below(int count) { return int(bits() % uint64_t(count)); }
   bool chance(float probability) { return unit() < probability; }
-  /// -1 or 1.
-  float sign() { return chance(0.5f) ? 1.0f : -1.0f; }
 
   /// A color in BGR 0..255 of any hue, with saturation and value in the ranges given (0..1).
   cv::Scalar color(float saturation_low, float saturation_high, float value_low, float value_high) {
@@ -53,6 +47,14 @@ class SceneRandom {
   }
 
  private:
+  static constexpr uint64_t kStep = 0x9E3779B97F4A7C15ull;
+
+  static uint64_t mixed(uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+    return z ^ (z >> 31);
+  }
+
   uint64_t state_;
 };
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "saccade/error.h"
+#include "vision/scene_random.h"
 
 namespace saccade::vision {
 namespace {
@@ -20,6 +21,13 @@ TEST(scenes, same_seed_and_time_give_the_same_pixels) {
   for (size_t i = 0; i < first.truth.size(); ++i) EXPECT_EQ(first.truth[i].box, second.truth[i].box);
   EXPECT_GT(cv::norm(first.image, Scene(options).render(2.5).image, cv::NORM_L1), 0);
   EXPECT_GT(cv::norm(first.image, Scene({160, 96, 8}).render(1.5).image, cv::NORM_L1), 0);
+}
+
+TEST(scenes, neighbouring_seeds_have_nothing_in_common) {
+  SceneRandom first(1), second(2);
+  std::set<std::uint64_t> numbers;
+  for (int i = 0; i < 1000; ++i) numbers.insert(first.bits()), numbers.insert(second.bits());
+  EXPECT_EQ(numbers.size(), 2000u);
 }
 
 TEST(scenes, truth_lies_in_the_frame_and_shows_every_class) {

@@ -71,11 +71,19 @@ bool VideoReader::ended_early() const {
   return frame_count_ > 0 && frames_read_ + slack < frame_count_;
 }
 
-VideoWriter::VideoWriter(const std::filesystem::path& path, double frames_per_s, cv::Size size) : file_((codec_for(path), path)), size_(size) {
+VideoWriter::VideoWriter(const std::filesystem::path& path, double frames_per_s, cv::Size size, VideoCoding coding)
+    : file_((codec_for(path), path)), coding_(coding), size_(size) {
   bool open = false;
-  try {
-    open = writer_.open(file_.aside().string(), cv::CAP_FFMPEG, codec_for(path), frames_per_s, size);
-  } catch (const cv::Exception&) {
+  const auto try_codec = [&](int codec) {
+    try {
+      open = writer_.open(file_.aside().string(), cv::CAP_FFMPEG, codec, frames_per_s, size);
+    } catch (const cv::Exception&) {
+    }
+  };
+  if (coding_ == VideoCoding::browsers) try_codec(cv::VideoWriter::fourcc('a', 'v', 'c', '1'));
+  if (!open) {
+    coding_ = VideoCoding::fast;
+    try_codec(codec_for(path));
   }
   SACCADE_CHECK(open, unavailable, "'{}' cannot be written: no encoder takes {}x{} pixels at {} frames/s", path.string(), size.width, size.height, frames_per_s);
 }

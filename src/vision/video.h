@@ -37,19 +37,28 @@ class VideoReader {
   std::int64_t frame_count_ = 0, frames_read_ = 0;
 };
 
-/// A video file being written: .mp4 (MPEG-4), .avi, .mkv or .mov, whole or absent.
+/// How frames are coded.
+enum class VideoCoding {
+  fast,      ///< MPEG-4 part 2
+  browsers,  ///< H.264, which browsers play but which takes several times as long; `fast` where the system cannot write it
+};
+
+/// A video file being written: .mp4, .avi, .mkv or .mov, whole or absent.
 class VideoWriter {
  public:
   /// Throws Error(unavailable) if the file cannot be made, Error(invalid_argument) for an ending that is not known.
-  VideoWriter(const std::filesystem::path& path, double frames_per_s, cv::Size size);
+  VideoWriter(const std::filesystem::path& path, double frames_per_s, cv::Size size, VideoCoding coding = VideoCoding::fast);
   void write(const cv::Mat& frame);
   /// Finishes the file and gives it its name. Throws Error(unavailable).
   void commit();
   const std::filesystem::path& path() const { return file_.path(); }
+  /// What it came to be.
+  VideoCoding coding() const { return coding_; }
 
  private:
   OutputFile file_;
   cv::VideoWriter writer_;
+  VideoCoding coding_;
   cv::Size size_;
   std::int64_t frames_ = 0;
 };
