@@ -184,9 +184,9 @@ double total_ms(const std::vector<LayerProfile>& layers) {
 
 double gflops(const LayerProfile& layer) { return layer.ms > 0 ? layer.flops / layer.ms * 1e-6 : 0; }
 
+// Numbers alone (and the layers, where asked for): whoever compares runs takes medians over all keys.
 Json to_json(const Options& options, const CompiledModel& compiled, const Measurement& m) {
-  Json result = {{"model", options.model.path}, {"device", compiled.device()}, {"hint", options.hint},
-                 {"threads", options.threads > 0 ? options.threads : usable_cores()}, {"streams", compiled.optimal_requests()}, {"cpu", cpu_model()},
+  Json result = {{"threads", options.threads > 0 ? options.threads : usable_cores()}, {"streams", compiled.optimal_requests()},
                  {"runs", m.latencies_ms.size()}, {"median_ms", m.median()}, {"mean_ms", m.mean()}, {"min_ms", m.latencies_ms.front()},
                  {"p90_ms", m.quantile(0.9)}, {"p95_ms", m.quantile(0.95)}, {"p99_ms", m.quantile(0.99)}, {"max_ms", m.latencies_ms.back()},
                  {"fps", m.runs_per_s()}, {"load_ms", m.load_ms}, {"rss_mb", peak_mb()}};

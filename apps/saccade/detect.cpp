@@ -220,7 +220,7 @@ class Run {
       fmt::print(stderr, "saccade detect: {} detections are of classes that the annotations do not have; they are not in '{}'\n", coco_->left_out(), options_.coco);
     if (not_annotated_ > 0)
       fmt::print(stderr, "saccade detect: {} pictures are not in '{}'; their detections are not in '{}'\n", not_annotated_, options_.annotations, options_.coco);
-    if (interrupted()) fmt::print(stderr, "saccade detect: stopped after {} of {} inputs; what was found until then is written\n", done_, inputs_.size());
+    if (interrupted()) fmt::print(stderr, "saccade detect: stopped after {} pictures and frames; what was found until then is written\n", frames());
     if (failed_ > 0 && inputs_.size() > 1) fmt::print(stderr, "saccade detect: {} of {} inputs could not be read to their end\n", failed_, inputs_.size());
     return failed_ > 0 || interrupted() ? kFailed : kDone;
   }
@@ -248,7 +248,6 @@ class Run {
       encode_s_ += now_s() - drawn;
     }
     ++pictures_;
-    ++done_;
   }
 
   void video(std::size_t index) {
@@ -279,7 +278,6 @@ class Run {
     const double finished = now_s();
     if (writer) writer->commit();
     encode_s_ += now_s() - finished;
-    ++done_;
     reading_ = true;
     if (reader.frames_read() == 0 && !interrupted()) throw Error(ErrorCode::invalid_argument, fmt::format("'{}' holds no frame that can be decoded", inputs_[index].path.string()));
     if (reader.ended_early() && !interrupted())
@@ -316,7 +314,7 @@ class Run {
     return {{"decode", decode_s_}, {"prepare", times_.prepare}, {"infer", times_.infer}, {"boxes", times_.boxes}, {"draw", draw_s_}, {"encode", encode_s_}};
   }
 
-  json summary() const {
+  nlohmann::ordered_json summary() const {
     nlohmann::ordered_json stage_ms;
     for (const auto& [name, seconds] : stages()) stage_ms[name] = frames() > 0 ? 1e3 * seconds / static_cast<double>(frames()) : 0;
     return {{"model", options_.model}, {"device", options_.device}, {"decoder", detector_.settings().family}, {"pictures", pictures_}, {"video_frames", frames_},
@@ -344,7 +342,7 @@ class Run {
   std::optional<CocoResultsFile> coco_;
   std::optional<JsonLinesFile> json_lines_;
   std::vector<std::int64_t> picture_ids_;
-  std::int64_t next_frame_id_ = 1, pictures_ = 0, frames_ = 0, detections_ = 0, failed_ = 0, done_ = 0, not_annotated_ = 0;
+  std::int64_t next_frame_id_ = 1, pictures_ = 0, frames_ = 0, detections_ = 0, failed_ = 0, not_annotated_ = 0;
   DetectTimes times_;
   double decode_s_ = 0, draw_s_ = 0, encode_s_ = 0, start_s_ = 0, wall_s_ = 0;
   bool print_ = false, reading_ = false;

@@ -255,12 +255,17 @@ std::vector<Fact> infer(const Loop& op, std::span<const Fact> inputs) {
   return outputs;
 }
 
+void check_ends(const Loop& op, std::int64_t trips) {
+  const Graph& body = *op.body;
+  SACCADE_CHECK(trips < (std::int64_t{1} << 40) || !always_continues(body, body.fact(body.outputs()[0].value)), invalid_model, "the loop never ends");
+}
+
 std::vector<Tensor> evaluate(const Loop& op, std::span<const Tensor> inputs) {
   const LoopShape shape = loop_shape(op, inputs.size());
   const Graph& body = *op.body;
   const std::int64_t trips = has(inputs, 0) ? scalar_i64(inputs[0]) : std::numeric_limits<std::int64_t>::max();
   bool going = !has(inputs, 1) || truth(inputs[1]);
-  SACCADE_CHECK(!going || trips < (std::int64_t{1} << 40) || !always_continues(body, body.fact(body.outputs()[0].value)), invalid_model, "the loop never ends");
+  if (going) check_ends(op, trips);
   std::vector<Tensor> arguments(inputs.begin(), inputs.end());
   std::vector<Stack> scans(shape.scans);
   const PreparedGraph prepared(body);

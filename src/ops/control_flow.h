@@ -72,6 +72,9 @@ std::vector<Fact> infer(const Scan& op, std::span<const Fact> inputs);
 std::vector<Tensor> evaluate(const Scan& op, std::span<const Tensor> inputs);
 Cost cost(const Scan& op, std::span<const Fact> inputs, std::span<const Fact> outputs);
 
+/// Throws Error(invalid_model) if a loop that has begun, of at most that many trips, can be seen to go on for ever.
+void check_ends(const Loop& op, std::int64_t trips);
+
 /// The facts of a body's outputs if its inputs were these: a copy is inferred again.
 std::vector<Fact> body_facts(const graph::Graph& body, std::span<const Fact> inputs);
 

@@ -186,6 +186,7 @@ std::vector<Tensor> evaluate(const AffineGrid& op, std::span<const Tensor> input
   const auto width = static_cast<i64>(spatial);
   SACCADE_CHECK((inputs[0].shape() == Shape{size[0], width, width + 1}), invalid_model, "theta of shape {} for sizes {}",
                 to_string(inputs[0].shape()), to_string(Shape(size)));
+  for (i64 v : size) SACCADE_CHECK(v >= 0, invalid_model, "a size of {}", v);
   Shape space(size.begin() + 2, size.end()), shape{size[0]};
   shape.insert(shape.end(), space.begin(), space.end());
   shape.push_back(width);

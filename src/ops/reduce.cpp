@@ -22,7 +22,7 @@ bool logical(ReduceKind kind) { return kind == ReduceKind::LogicalAnd || kind ==
 
 std::vector<char> reduced_dimensions(std::span<const i64> axes, std::size_t rank) {
   std::vector<char> reduced(rank, 0);
-  for (auto d : normal_axes(axes, rank)) reduced[d] = 1;
+  for (auto d : normal_axes(axes, rank)) SACCADE_CHECK(!reduced[d]++, invalid_model, "axis {} appears twice", d);
   return reduced;
 }
 

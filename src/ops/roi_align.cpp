@@ -36,7 +36,7 @@ struct Bin {
 Bin sample_bin(double start, double bin_size, i64 grid_ratio, i64 size) {
   Bin bin;
   bin.all = grid_ratio > 0 ? static_cast<double>(grid_ratio) : std::ceil(bin_size);
-  if (!(bin.all >= 1) || !std::isfinite(start)) return bin;
+  if (!(bin.all >= 1) || !std::isfinite(start)) return {};
   const double step = bin_size / bin.all, limit = static_cast<double>(size);
   // only those within [-1, size] count; one more on either side guards against rounding
   double first = 0, last = bin.all - 1;
@@ -44,6 +44,7 @@ Bin sample_bin(double start, double bin_size, i64 grid_ratio, i64 size) {
     first = std::max(first, std::floor((-1 - start) / step - 0.5) - 1);
     last = std::min(last, std::ceil((limit - start) / step - 0.5) + 1);
   }
+  if (first >= 0x1p52) return bin;  // places so far away are further apart than pixels
   for (double i = first; i <= last; ++i) {
     double x = start + (i + 0.5) * step;
     if (x < -1 || x > limit) continue;

@@ -65,7 +65,7 @@ std::vector<Fact> infer_batch(std::span<const Fact> inputs, bool to_batch) {
   const auto block = known_integers(inputs, 1), begin = known_integers(inputs, 2), end = known_integers(inputs, 3);
   if (!block || !begin || !end) return {Fact(inputs[0].type.element, PartialShape::of_rank(shape.rank()))};
   const std::size_t rank = shape.rank();
-  SACCADE_CHECK(block->size() == rank && begin->size() == rank && end->size() == rank, invalid_model, "block and pads must have {} entries", rank);
+  SACCADE_CHECK(rank >= 1 && block->size() == rank && begin->size() == rank && end->size() == rank, invalid_model, "block and pads must have {} entries", rank);
   std::int64_t blocks = 1;
   for (std::size_t d = 0; d < rank; ++d) {
     const std::int64_t b = (*block)[d], around = (*begin)[d] / 2 + (*end)[d] / 2;

@@ -18,6 +18,7 @@ Pass fuse_common_subexpressions();
 Pass fuse_movers();
 Pass fuse_reshapes();
 Pass fuse_normalizations();
+Pass fuse_space_to_depth();
 Pass normalize_arithmetic();
 Pass normalize_resize();
 

@@ -64,8 +64,13 @@ std::optional<SliceParts> slice_parts(const Graph& g, const Node& n) {
   return out;
 }
 
+// Whether the value is cut further wherever it is used.
+bool only_sliced(const Graph& g, ValueId v) {
+  return !g.is_output(v) && std::all_of(g[v].uses.begin(), g[v].uses.end(), [&](const graph::Use& u) { return u.input == 0 && g[u.node].op.is<ops::Slice>(); });
+}
+
 Rule slices() {
-  const Pattern inner = op<ops::Slice>().once(), root = op<ops::Slice>();
+  const Pattern inner = op<ops::Slice>().where(only_sliced), root = op<ops::Slice>();
   return {root, [=](const Match& m, Edit& edit) -> Outcome {
     Match before;
     const Graph& g = m.graph();

@@ -28,6 +28,7 @@ const std::vector<Pass>& pipeline() {
       fold_scale(),
       fold_arithmetic(),
       fold_pad(),
+      fuse_space_to_depth(),
   };
   return passes;
 }

@@ -151,6 +151,7 @@ std::vector<Tensor> Workspace::run_loop(const DynamicNode& node, std::span<const
   Program& body = *node.bodies[0];
   const std::int64_t trips = inputs[0].defined() ? element_as_i64(inputs[0], 0) : std::numeric_limits<std::int64_t>::max();
   bool condition = !inputs[1].defined() || as_bool(inputs[1]);
+  if (condition) ops::check_ends(loop, trips);
   std::vector<Tensor> args(inputs.begin(), inputs.end());
   const std::size_t scans = body.graph().outputs().size() - 1 - carried;
   std::vector<std::vector<Tensor>> slices(scans);

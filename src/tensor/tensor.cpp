@@ -2,6 +2,9 @@
 // Element types, shapes and the tensor's storage.
 #include "saccade/tensor.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
@@ -38,6 +41,15 @@ const TypeRow& row(ElementType type) noexcept { return kTypes[static_cast<std::s
 
 constexpr std::size_t kAlignment = 64;
 
+// No single tensor may take more than half of the machine's memory: the kernel would promise more and kill the process later.
+std::size_t largest_tensor() {
+  static const std::size_t bytes = [] {
+    const auto pages = static_cast<std::size_t>(std::max(0L, sysconf(_SC_PHYS_PAGES)));
+    return std::max(pages * static_cast<std::size_t>(std::max(0L, sysconf(_SC_PAGESIZE))) / 2, std::size_t{1} << 30);
+  }();
+  return bytes;
+}
+
 }  // namespace
 
 std::string_view to_string(ElementType type) noexcept { return row(type).name; }
@@ -69,7 +81,7 @@ std::int64_t element_count(const Shape& shape) {
 std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ",")); }
 
 Tensor::Tensor(ElementType type, Shape shape) : type_(type), defined_(true), shape_(std::move(shape)), size_(element_count(shape_)) {
-  SACCADE_CHECK(size_ < (std::int64_t{1} << 40), out_of_memory, "a tensor of shape {} does not fit into memory", to_string(shape_));
+  SACCADE_CHECK(static_cast<std::size_t>(size_) <= largest_tensor() / size_in_bytes(type_), out_of_memory, "a tensor {}{} does not fit into memory", to_string(type_), to_string(shape_));
   const std::size_t bytes = (size_bytes() + 2 * kAlignment - 1) / kAlignment * kAlignment + kAlignment;
   // calloc hands out fresh zero pages for large blocks without touching them
   void* block = std::calloc(1, bytes);

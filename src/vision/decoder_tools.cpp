@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Outputs as matrices, grids of strides, boxes that are finite.
 #include "vision/decoder_tools.h"
 
 #include <cmath>

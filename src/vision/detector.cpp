@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// From model file to detector; the steps from picture to boxes.
 #include "vision/detector.h"
 
 #include <chrono>
@@ -145,11 +146,10 @@ Tensor prepare_photo(const std::filesystem::path& model_path, const Model& model
   } catch (const Error& error) {
     if (error.code() != ErrorCode::unsupported) throw;
     // No detector: the plain form that most classifiers and segmenters take.
-    nlohmann::json only_input = nlohmann::json::object();
-    if (settings.contains("input")) only_input["input"] = settings["input"];
+    nlohmann::json only_input = {{"input", settings.contains("input") ? settings["input"] : nlohmann::json::object()}};
     only_input["decoder"] = "detection_output";
     Signature stand_in{.width = input.width, .height = input.height, .outputs = {{"", {1, 1, -1, 7}}}};
-    only_input["input"]["color"] = only_input["input"].value("color", "rgb");
+    if (!only_input["input"].contains("color")) only_input["input"]["color"] = "rgb";
     if (input.type != ElementType::u8 && !only_input["input"].contains("scale")) only_input["input"]["scale"] = 255;
     detector = make_detector_settings(stand_in, only_input);
     if (input.width == 0 && !only_input["input"].contains("size")) detector.follows_picture = true;

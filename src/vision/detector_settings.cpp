@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Settings from metadata, sidecar and flags, checked member by member, laid over the recipe of the family.
 #include "vision/detector_settings.h"
 
 #include <algorithm>

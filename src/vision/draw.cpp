@@ -26,7 +26,7 @@ struct Style {
 Style style_for(cv::Size size) {
   const double side = std::max(size.width, size.height);
   Style style;
-  style.line = std::max(1, static_cast<int>(std::lround(side / 420)));
+  style.line = std::max(1, static_cast<int>(std::lround(side / 300)));
   style.font_scale = std::max(9.5, side * 0.0155) / kCapHeight;
   style.stroke = std::max(1, static_cast<int>(std::lround(style.font_scale * 1.4)));
   style.margin = std::max(2, static_cast<int>(std::lround(style.font_scale * 6)));
@@ -53,8 +53,11 @@ struct Label {
 };
 
 /// Shortened until it fits into the picture's width.
-Label make_label(std::string text, const Style& style, int width) {
+Label make_label(std::string text, const Style& style, int width, int box_width) {
   Label label{.text = std::move(text), .font_scale = style.font_scale};
+  // Small objects stand close together: smaller letters for them.
+  if (cv::getTextSize(label.text, kFont, label.font_scale, style.stroke, &label.baseline).width > 2 * box_width)
+    label.font_scale = std::max(0.38, 0.75 * label.font_scale);
   for (;;) {
     const cv::Size size = cv::getTextSize(label.text, kFont, label.font_scale, style.stroke, &label.baseline);
     label.size = {size.width + 2 * style.margin, size.height + label.baseline / 2 + 2 * style.margin};
@@ -66,11 +69,13 @@ Label make_label(std::string text, const Style& style, int width) {
   }
 }
 
-/// Above the box, inside at the top, below, inside at the bottom: the first place that covers no other label, or the one that covers least.
-cv::Rect find_place(const Label& label, const cv::Rect& box, cv::Size picture, const std::vector<cv::Rect>& taken) {
+/// Above the box, inside at the top, below, inside at the bottom: the first place that covers no other label and no small
+/// object, or the one that covers least.
+cv::Rect find_place(const Label& label, const cv::Rect& box, cv::Size picture, const std::vector<cv::Rect>& taken, const std::vector<cv::Rect>& boxes) {
   const int left = std::clamp(box.x, 0, std::max(0, picture.width - label.size.width));
   const int right = std::clamp(box.x + box.width - label.size.width, 0, std::max(0, picture.width - label.size.width));
   const int rows[] = {box.y - label.size.height, box.y, box.y + box.height, box.y + box.height - label.size.height};
+  const int small = 10 * label.size.area();
   cv::Rect best;
   int least = -1;
   for (const int x : {left, right})
@@ -78,7 +83,9 @@ cv::Rect find_place(const Label& label, const cv::Rect& box, cv::Size picture, c
       if (y < 0 || y + label.size.height > picture.height) continue;
       const cv::Rect place(cv::Point(x, y), label.size);
       int covered = 0;
-      for (const cv::Rect& other : taken) covered += (place & other).area();
+      for (const cv::Rect& other : taken) covered += 4 * (place & other).area();
+      for (const cv::Rect& other : boxes)
+        if (other.area() < small) covered += (place & other).area();
       if (covered == 0) return place;
       if (least < 0 || covered < least) best = place, least = covered;
     }
@@ -121,12 +128,13 @@ void draw_detections(cv::Mat& picture, const Detections& detections, const Label
       if (std::isfinite(point[0]) && std::isfinite(point[1]) && std::abs(point[0]) < 1e6f && std::abs(point[1]) < 1e6f)
         cv::circle(picture, cv::Point2f(point[0], point[1]), style.line + 1, color, cv::FILLED, cv::LINE_AA);
   }
-  std::vector<cv::Rect> taken;
+  std::vector<cv::Rect> taken, boxes;
+  for (const Detection& d : detections) boxes.push_back(pixel_box(d));
   std::reverse(order.begin(), order.end());
   for (const std::size_t i : order) {
     const Detection& d = detections[i];
-    const Label label = make_label(fmt::format("{} {:.2f}", printable(labels.name(d.class_id)), d.score), style, picture.cols);
-    const cv::Rect place = find_place(label, pixel_box(d), picture.size(), taken);
+    const Label label = make_label(fmt::format("{} {:.2f}", printable(labels.name(d.class_id)), d.score), style, picture.cols, boxes[i].width);
+    const cv::Rect place = find_place(label, boxes[i], picture.size(), taken, boxes);
     taken.push_back(place);
     const cv::Scalar color = class_color(d.class_id);
     cv::rectangle(picture, place, color, cv::FILLED);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Walking folders, expanding patterns, and names for outputs that never meet.
 #include "vision/inputs.h"
 
 #include <glob.h>

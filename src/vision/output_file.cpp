@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Writing aside and renaming.
 #include "vision/output_file.h"
 
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Preparation and its inverse; suppression.
 #include "vision/preparation.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// COCO results, JSON lines and YOLO text.
 #include "vision/results.h"
 
 #include <algorithm>
