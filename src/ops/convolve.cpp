@@ -76,7 +76,7 @@ BackpropAxis backprop_axis(const Window& w, const std::vector<i64>& output_paddi
   SACCADE_CHECK(a.stride >= 1 && a.stride < limit && a.dilation >= 1 && a.dilation < limit && kernel >= 1 && kernel < limit, invalid_model,
                 "a window's kernel, strides and dilations must be at least 1 and in range");
   SACCADE_CHECK(
-      std::abs(a.begin) < limit && std::abs(a.end) < limit && extra >= 0 && extra < limit && input >= 0 && input < limit && target < limit,
+      a.begin > -limit && a.begin < limit && a.end > -limit && a.end < limit && extra >= 0 && extra < limit && input >= 0 && input < limit && target < limit,
       invalid_model, "a window's attributes are out of range");
   if (w.auto_pad != AutoPad::explicit_) a.begin = a.end = 0;
   // below 2^62 each

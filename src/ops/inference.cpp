@@ -90,7 +90,8 @@ struct AxisWindow {
 AxisWindow axis_window(const Window& w, std::size_t axis, std::int64_t kernel) {
   const AxisWindow a{at(w.strides, axis, 1), at(w.dilations, axis, 1), 0, at(w.pads_begin, axis, 0), at(w.pads_end, axis, 0)};
   SACCADE_CHECK(a.stride >= 1 && a.dilation >= 1 && kernel >= 1, invalid_model, "a window's kernel, strides and dilations must be at least 1");
-  SACCADE_CHECK(a.stride < kMaxExtent && a.dilation < kMaxExtent && kernel < kMaxExtent && std::abs(a.begin) < kMaxExtent && std::abs(a.end) < kMaxExtent, invalid_model,
+  SACCADE_CHECK(a.stride < kMaxExtent && a.dilation < kMaxExtent && kernel < kMaxExtent && a.begin > -kMaxExtent && a.begin < kMaxExtent && a.end > -kMaxExtent &&
+                    a.end < kMaxExtent, invalid_model,
                 "a window's attributes are out of range");
   AxisWindow out = a;
   out.extent = (kernel - 1) * a.dilation + 1;

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <random>
 
 #include "import/importer.h"
@@ -80,6 +81,102 @@ std::vector<std::pair<std::string, std::string>> written_models() {
   return models;
 }
 
+// Well-formed models whose numbers are not: every number of attributes, shapes and shape-like initializers may become an extreme one.
+class Extremes {
+ public:
+  explicit Extremes(unsigned seed) : random_(seed) {}
+
+  std::int64_t operator()(std::int64_t value) {
+    static constexpr std::int64_t kLimits[] = {0, -1, 1, 2, 7, -3, 1000, 1 << 20, -(1 << 20), std::int64_t{1} << 31, 1'000'000'000'000, (std::int64_t{1} << 62) + 1, -(std::int64_t{1} << 62),
+                                               std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()};
+    return random_() % 6 == 0 ? kLimits[random_() % std::size(kLimits)] : value;
+  }
+  std::vector<std::int64_t> operator()(std::vector<std::int64_t> values) {
+    for (auto& v : values) v = (*this)(v);
+    if (random_() % 12 == 0) values.push_back(1);
+    if (random_() % 12 == 0 && !values.empty()) values.pop_back();
+    return values;
+  }
+  float real(float value) { return random_() % 6 == 0 ? (random_() % 2 ? 1e30f : -1.f) : value; }
+  std::vector<Dim> dims(const std::vector<std::int64_t>& sizes) {
+    std::vector<Dim> out;
+    for (auto d : (*this)(sizes)) out.push_back(random_() % 8 == 0 ? Dim(std::string("n")) : Dim(d));
+    return out;
+  }
+  std::size_t below(std::size_t n) { return random_() % n; }
+
+ private:
+  std::mt19937 random_;
+};
+
+std::vector<NodeSpec> one_operator(Extremes& e, std::vector<std::string>& initializers) {
+  const auto integers = [&](const char* name, const std::vector<std::int64_t>& values) {
+    const auto changed = e(values);
+    initializers.push_back(tensor_i64(name, {static_cast<std::int64_t>(changed.size())}, changed));
+    return std::string(name);
+  };
+  const auto scalar = [&](const char* name, std::int64_t value) {
+    initializers.push_back(tensor_i64(name, {}, {e(value)}));
+    return std::string(name);
+  };
+  const auto weights = [&](const char* name, const std::vector<std::int64_t>& shape) {
+    std::int64_t n = 1;
+    for (auto d : shape) n *= d;
+    initializers.push_back(tensor_f32(name, shape, std::vector<float>(static_cast<std::size_t>(n), 0.5f)));
+    return std::string(name);
+  };
+  using Ints = std::vector<std::int64_t>;
+  switch (e.below(34)) {
+    case 0: return {{"Reshape", {"x", integers("s", {2, -1})}, {"y"}}};
+    case 1: return {{"Slice", {"x", integers("b", {0, 1}), integers("e", {2, 9}), integers("a", {0, 1}), integers("t", {1, 2})}, {"y"}}};
+    case 2: return {{"Pad", {"x", integers("p", {0, 0, 1, 1, 0, 0, 1, 1})}, {"y"}, {attribute("mode", e.below(2) ? "reflect" : "constant")}}};
+    case 3: return {{"Tile", {"x", integers("t", {1, 2, 1, 2})}, {"y"}}};
+    case 4: return {{"Expand", {"x", integers("s", {3, 2, 8, 8})}, {"y"}}};
+    case 5: return {{"ConstantOfShape", {integers("s", {2, 3})}, {"y"}}};
+    case 6: return {{"Range", {scalar("b", 0), scalar("e", 10), scalar("t", 3)}, {"r"}}, {"Cast", {"r"}, {"y"}, {attribute("to", std::int64_t{1})}}};
+    case 7: return {{"Gather", {"x", integers("i", {0, 1})}, {"y"}, {attribute("axis", e(1))}}};
+    case 8: return {{"Transpose", {"x"}, {"y"}, {attribute("perm", e(Ints{0, 2, 3, 1}))}}};
+    case 9: return {{"Concat", {"x", "x"}, {"y"}, {attribute("axis", e(1))}}};
+    case 10: return {{"Split", {"x", integers("s", {1, 1})}, {"y", "z"}, {attribute("axis", e(1))}}};
+    case 11: return {{"Unsqueeze", {"x", integers("a", {0, 5})}, {"y"}}};
+    case 12: return {{"Squeeze", {"x", integers("a", {0})}, {"y"}}};
+    case 13: return {{"ReduceMean", {"x", integers("a", {2, 3})}, {"y"}, {attribute("keepdims", e(1))}}};
+    case 14: return {{"Conv", {"x", weights("w", {2, 2, 3, 3})}, {"y"}, {attribute("pads", e(Ints{1, 1, 1, 1})), attribute("strides", e(Ints{2, 2})), attribute("dilations", e(Ints{1, 1})), attribute("group", e(1))}}};
+    case 15: return {{"ConvTranspose", {"x", weights("w", {2, 2, 3, 3})}, {"y"}, {attribute("pads", e(Ints{1, 1, 1, 1})), attribute("strides", e(Ints{2, 2})), attribute("output_padding", e(Ints{1, 1})), attribute("dilations", e(Ints{1, 1}))}}};
+    case 16: return {{"MaxPool", {"x"}, {"y"}, {attribute("kernel_shape", e(Ints{2, 2})), attribute("pads", e(Ints{0, 0, 1, 1})), attribute("strides", e(Ints{2, 2})), attribute("ceil_mode", e(1))}}};
+    case 17: return {{"AveragePool", {"x"}, {"y"}, {attribute("kernel_shape", e(Ints{2, 2})), attribute("strides", e(Ints{2, 2})), attribute("dilations", e(Ints{1, 1}))}}};
+    case 18: return {{"Resize", {"x", "", "", integers("s", {1, 2, 16, 16})}, {"y"}, {attribute("mode", e.below(2) ? "cubic" : "nearest")}}};
+    case 19: initializers.push_back(tensor_f32("s", {4}, {1, 1, e.real(2), e.real(2)})); return {{"Resize", {"x", "", "s"}, {"y"}, {attribute("mode", "linear")}}};
+    case 20: return {{"DepthToSpace", {"x"}, {"y"}, {attribute("blocksize", e(1))}}};
+    case 21: return {{"SpaceToDepth", {"x"}, {"y"}, {attribute("blocksize", e(2))}}};
+    case 22: return {{"TopK", {"x", integers("k", {2})}, {"y", "i"}, {attribute("axis", e(3))}}};
+    case 23: return {{"Softmax", {"x"}, {"y"}, {attribute("axis", e(1))}}};
+    case 24: return {{"Flatten", {"x"}, {"y"}, {attribute("axis", e(1))}}};
+    case 25: return {{"CumSum", {"x", scalar("a", 1)}, {"y"}}};
+    case 26: return {{"LRN", {"x"}, {"y"}, {attribute("size", e(3))}}};
+    case 27: return {{"GroupNormalization", {"x", weights("w", {2}), weights("b", {2})}, {"y"}, {attribute("num_groups", e(1))}}};
+    case 28: return {{"LayerNormalization", {"x", weights("w", {8})}, {"y"}, {attribute("axis", e(-1))}}};
+    case 29: return {{"OneHot", {integers("i", {0, 2}), scalar("d", 3), "w"}, {"y"}, {attribute("axis", e(-1))}}, {"Constant", {}, {"w"}, {attribute("value_floats", std::vector<float>{0, 1})}}};
+    case 30: return {{"Trilu", {"x", scalar("k", 1)}, {"y"}}};
+    case 31: return {{"Col2Im", {"q", integers("i", {4, 4}), integers("b", {2, 2})}, {"y"}, {attribute("strides", e(Ints{2, 2}))}}, {"Reshape", {"x", "r"}, {"q"}}, {"Constant", {}, {"r"}, {attribute("value_ints", Ints{1, 8, 16})}}};
+    case 32: return {{"LSTM", {"q", weights("w", {1, 8, 8}), weights("r", {1, 8, 2})}, {"y"}, {attribute("hidden_size", e(2)), attribute("layout", e(0))}}, {"Squeeze", {"x", "z"}, {"q"}}, {"Constant", {}, {"z"}, {attribute("value_ints", Ints{0})}}};
+    default: return {{"DequantizeLinear", {"c", weights("w", {2})}, {"y"}, {attribute("axis", e(1))}}, {"Cast", {"x"}, {"c"}, {attribute("to", std::int64_t{3})}}};
+  }
+}
+
+std::string extreme_model(unsigned seed) {
+  Extremes e(seed);
+  std::vector<std::string> initializers;
+  auto nodes = one_operator(e, initializers);
+  // what follows sees whatever sizes came out
+  nodes.push_back({"Shape", {"y"}, {"sizes"}});
+  nodes.push_back({"Relu", {"y"}, {"out"}});
+  return model({.graph = {.nodes = nodes,
+                          .inputs = {value_info("x", kFloat, e.dims({1, 2, 8, 8}))},
+                          .outputs = {value_info_without_shape("out", kFloat), value_info_without_shape("sizes", kInt64)},
+                          .initializers = initializers}});
+}
+
 std::string mutated(std::string bytes, std::mt19937& random) {
   const auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
   const int changes = 1 + static_cast<int>(below(4));
@@ -137,6 +234,12 @@ void sweep(const std::string& name, const std::string& bytes, int count) {
 
 TEST(OnnxMutations, WrittenModels) {
   for (const auto& [name, bytes] : written_models()) sweep(name, bytes, mutations);
+}
+
+TEST(OnnxMutations, ExtremeNumbers) {
+  Tally tally;
+  for (int seed = 0; seed < 20 * mutations; ++seed) check(extreme_model(static_cast<unsigned>(seed)), "extreme numbers, seed " + std::to_string(seed), tally);
+  std::printf("extreme numbers: %d accepted, %d refused, slowest %.3f s\n", tally.accepted, tally.refused, tally.slowest_s);
 }
 
 TEST(OnnxMutations, EveryTruncation) {
