@@ -5,6 +5,19 @@
 #include "ops/contents.h"
 
 namespace saccade::ops {
+namespace {
+
+// Every known dimension of the data is 1 or the target's.
+void check_fits(const PartialShape& data, const PartialShape& target) {
+  if (!data.ranked()) return;
+  for (std::size_t d = 0; d < data.rank(); ++d) {
+    const Dimension &from = data[d], &to = target[d + target.rank() - data.rank()];
+    SACCADE_CHECK(!from.is_static() || !to.is_static() || from.size() == 1 || from.size() == to.size(), invalid_model, "shape {} does not broadcast to {}", to_string(data),
+                  to_string(target));
+  }
+}
+
+}  // namespace
 
 std::vector<Fact> infer(const Broadcast& op, std::span<const Fact> inputs) {
   check_arity(inputs, 2, 3);
@@ -24,6 +37,7 @@ std::vector<Fact> infer(const Broadcast& op, std::span<const Fact> inputs) {
     } else {
       SACCADE_CHECK(!inputs[0].type.shape.ranked() || inputs[0].type.shape.rank() <= target.rank(), invalid_model, "shape {} does not broadcast to {}",
                     to_string(inputs[0].type.shape), to_string(target));
+      check_fits(inputs[0].type.shape, target);
       shape = target;
     }
   } else if (const auto length = known_length(inputs, 1)) {

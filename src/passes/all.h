@@ -10,6 +10,7 @@ namespace saccade::passes {
 Pass drop_identities();
 Pass fold_arithmetic();
 Pass fold_batch_norm();
+Pass fold_branches();
 Pass fold_constants();
 Pass fold_pad();
 Pass fold_scale();

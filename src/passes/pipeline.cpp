@@ -16,6 +16,7 @@ namespace {
 const std::vector<Pass>& pipeline() {
   static const std::vector<Pass> passes = {
       fold_constants(),
+      fold_branches(),
       drop_identities(),
       fuse_common_subexpressions(),
       fuse_normalizations(),

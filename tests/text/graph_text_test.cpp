@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "graph/edit.h"
 #include "graph/verify.h"
+#include "ops/control_flow.h"
 #include "ops/elementwise.h"
 #include "ops/registry.h"
 
@@ -29,6 +30,21 @@ TEST(GraphText, RoundTrip) {
       "graph() {\n  %c = u64[2]{18446744073709551615,0}\n  %d = boolean[1,2]{1,0}\n  %e = f64[1,9]{all 0.1}\n  return %c, %d, %e\n}",
   };
   for (const auto& text : texts) EXPECT_EQ(again(text), text);
+}
+
+TEST(GraphText, Bodies) {
+  Graph body;
+  Edit inner(body);
+  const ValueId in = inner.input("b", {ElementType::f32, Shape{2}});
+  inner.output(inner(ops::Unary::of(ops::UnaryKind::Relu), {in}), "r");
+  const auto shared = std::make_shared<const Graph>(std::move(body));
+  const Op op = ops::If{shared, shared};
+  // attributes alone, as no value is needed to print and read them
+  const std::string text = "If {" + attributes_text(op) + "}";
+  TextReader reader(text, ops::find_op);
+  const std::string name = reader.word();
+  ASSERT_TRUE(ops::find_op(name));
+  EXPECT_EQ(attributes_text(reader.op(name)), attributes_text(op));
 }
 
 TEST(GraphText, CanonicalIgnoresNamesAndAge) {
