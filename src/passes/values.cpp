@@ -29,7 +29,7 @@ bool is_uniform(const Tensor& tensor) {
 }
 
 bool nearly(double found, double wanted, ElementType type) {
-  const double step = type == ElementType::f16 ? 0x1p-10 : type == ElementType::bf16 ? 0x1p-7 : 0x1p-20;
+  const double step = type == ElementType::f16 ? 0x1p-10 : type == ElementType::bf16 ? 0x1p-7 : 0x1p-22;
   return found == wanted || std::fabs(found - wanted) <= step * std::fabs(wanted);
 }
 
