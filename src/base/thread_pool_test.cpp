@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The pool: every band once, from several callers at once, and idle workers asleep.
 #include "base/thread_pool.h"
 
 #include <gtest/gtest.h>

@@ -11,6 +11,10 @@ namespace {
 
 using namespace simd;
 
+// The larger and the smaller, where NaN wins; the instructions alone forget it.
+SACCADE_INLINE F max_or_nan(F a, F b) { return select(a != a, a, max(a, b)); }
+SACCADE_INLINE F min_or_nan(F a, F b) { return select(a != a, a, min(a, b)); }
+
 template <int N>
 SACCADE_INLINE F polynomial(F x, const float (&coefficients)[N]) {  // lowest degree first
   F y = splat(coefficients[N - 1]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One output row of a maximum or average pooling: for pixel, for vectors of channels, for ky, for kx.
 #include "kernels/level.h"
+#include "kernels/math.h"
 #include "simd/simd.h"
 
 namespace saccade::kernels::SACCADE_ISA {
@@ -23,7 +24,7 @@ SACCADE_INLINE void pixel(const PoolArgs& a, Index x, Index kx_begin, Index kx_e
         const Index at = c + j * kLanes;
         const float* p = pixel + at / 16 * in.block_pitch + at % 16;
         const F y = j + 1 < NV || count == kLanes ? load(p) : load_n(p, count);
-        v[j] = kMax ? max(v[j], y) : v[j] + y;
+        v[j] = kMax ? max_or_nan(v[j], y) : v[j] + y;
       });
     }
   }

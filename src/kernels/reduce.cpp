@@ -20,11 +20,11 @@ struct ProductOp {
 };
 struct MaxOp {
   static constexpr float start = -__builtin_inff();
-  SACCADE_INLINE static F combine(F a, F b) { return max(a, b); }
+  SACCADE_INLINE static F combine(F a, F b) { return max_or_nan(a, b); }
 };
 struct MinOp {
   static constexpr float start = __builtin_inff();
-  SACCADE_INLINE static F combine(F a, F b) { return min(a, b); }
+  SACCADE_INLINE static F combine(F a, F b) { return min_or_nan(a, b); }
 };
 
 // Op over map(x) of up to a block's worth of elements.
