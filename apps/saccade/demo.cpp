@@ -30,7 +30,8 @@ namespace fs = std::filesystem;
 using namespace vision;
 
 constexpr int kWidth = 960, kHeight = 540;
-constexpr double kFramesPerSecond = 25, kShotSeconds = 2;
+constexpr double kFramesPerSecond = 25;
+constexpr std::int64_t kShotFrames = 42;  // six shots in ten seconds
 constexpr int kObjects = 5;
 constexpr double kShownFrom = 0.45;     // least score that is drawn and written to the lines
 constexpr double kMeasuredFrom = 0.01;  // precision is averaged down to low scores
@@ -84,11 +85,10 @@ class Run {
     lines_.emplace(folder_ / report_.lines, labels_);
     {
       Progress progress("demo", count);
-      const auto shot_frames = static_cast<std::int64_t>(kShotSeconds * kFramesPerSecond);
       SceneRandom seeds(static_cast<std::uint64_t>(options_.seed));
       std::optional<Scene> scene;
       for (std::int64_t i = 0; i < count && !interrupted(); ++i) {
-        if (i % shot_frames == 0) {
+        if (i % kShotFrames == 0) {
           const double before = now_s();
           scene.emplace(SceneOptions{kWidth, kHeight, seeds.bits(), kObjects});
           best_in_shot_.emplace_back();
@@ -155,7 +155,7 @@ class Run {
 
   void frame(std::int64_t index, const Scene& scene) {
     const double start = now_s(), seconds = static_cast<double>(index) / kFramesPerSecond;
-    SceneFrame rendered = scene.render(std::fmod(seconds, kShotSeconds));
+    SceneFrame rendered = scene.render(static_cast<double>(index % kShotFrames) / kFramesPerSecond);
     render_s_ += now_s() - start;
     const Detections found = detector_.detect(rendered.image, &times_);
     const FrameInfo info{.name = report_.video, .frame = index, .seconds = seconds, .width = kWidth, .height = kHeight};
