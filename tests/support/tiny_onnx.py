@@ -21,12 +21,18 @@ def number(field, value):
 
 
 def value_info(name, dims):
-    shape = b"".join(message(1, number(1, d)) for d in dims)
+    shape = b"".join(message(1, number(1, d) if isinstance(d, int) else message(2, d)) for d in dims)
     return message(1, name) + message(2, message(1, number(1, 1) + message(2, shape)))
 
 
-node = message(1, "image") + message(2, "scores") + message(3, "relu") + message(4, "Relu")
-graph = message(1, node) + message(2, "tiny") + message(11, value_info("image", (1, 3, 4, 4))) + message(12, value_info("scores", (1, 3, 4, 4)))
-model = number(1, 8) + message(2, "saccade tests") + message(7, graph) + message(8, message(1, "") + number(2, 17))
-with open(sys.argv[1], "wb") as file:
-    file.write(model)
+def model(op="Relu", inputs=("image",), output="scores", dims=(1, 3, 4, 4)):
+    """The bytes of a model of one node; a text among the sizes stands for an unknown one."""
+    node = b"".join(message(1, name) for name in inputs) + message(2, output) + message(3, "node") + message(4, op)
+    values = b"".join(message(11, value_info(name, dims)) for name in inputs) + message(12, value_info(output, dims))
+    graph = message(1, node) + message(2, "tiny") + values
+    return number(1, 8) + message(2, "saccade tests") + message(7, graph) + message(8, message(1, "") + number(2, 17))
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1], "wb") as file:
+        file.write(model())

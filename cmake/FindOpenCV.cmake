@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# OpenCV's parts one by one, as targets opencv_core and so on. Debian's own config file comes with libopencv-dev, which
+# brings all of OpenCV with Qt and VTK; the packages of the parts have only headers and libraries.
+find_path(OpenCV_INCLUDE_DIR opencv2/core/version.hpp PATH_SUFFIXES opencv4)
+if(OpenCV_INCLUDE_DIR)
+  file(STRINGS ${OpenCV_INCLUDE_DIR}/opencv2/core/version.hpp lines REGEX "define CV_VERSION_(MAJOR|MINOR|REVISION) ")
+  string(REGEX REPLACE "[^0-9;]" "" numbers "${lines}")
+  list(JOIN numbers "." OpenCV_VERSION)
+endif()
+foreach(part ${OpenCV_FIND_COMPONENTS})
+  find_library(OpenCV_${part}_LIBRARY opencv_${part})
+  find_path(OpenCV_${part}_INCLUDE_DIR opencv2/${part}.hpp PATH_SUFFIXES opencv4)
+  if(OpenCV_${part}_LIBRARY AND OpenCV_${part}_INCLUDE_DIR)
+    set(OpenCV_${part}_FOUND TRUE)
+    if(NOT TARGET opencv_${part})
+      add_library(opencv_${part} UNKNOWN IMPORTED GLOBAL)
+      set_target_properties(opencv_${part} PROPERTIES IMPORTED_LOCATION ${OpenCV_${part}_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${OpenCV_INCLUDE_DIR})
+    endif()
+  endif()
+endforeach()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(OpenCV REQUIRED_VARS OpenCV_INCLUDE_DIR VERSION_VAR OpenCV_VERSION HANDLE_COMPONENTS)

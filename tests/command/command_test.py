@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""command_test.py SACCADE: the command as its users meet it: help, exit codes, messages, JSON, files, Ctrl-C."""
+import json
+import pathlib
+import re
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import tiny_onnx  # noqa: E402
+
+SACCADE = sys.argv.pop(1)
+
+
+def write_npy(path, values, shape):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({''.join(f'{d},' for d in shape)}), }}"
+    header = header.ljust(117) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack(f"<{len(values)}f", *values))
+
+
+def read_npy(path):
+    data = path.read_bytes()
+    (length,) = struct.unpack("<H", data[8:10])
+    return data[10:10 + length].decode(), struct.unpack(f"<{(len(data) - 10 - length) // 4}f", data[10 + length:])
+
+
+class CommandTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.model = self.write("tiny.onnx", tiny_onnx.model())
+        self.image = self.folder / "image.npy"
+        write_npy(self.image, [float(i - 5) for i in range(48)], (1, 3, 4, 4))
+
+    def write(self, name, contents):
+        path = self.folder / name
+        path.write_bytes(contents)
+        return path
+
+    def run_saccade(self, *args, code=0, stdout=subprocess.PIPE):
+        result = subprocess.run([SACCADE, *map(str, args)], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60)
+        self.assertEqual(result.returncode, code, f"{args}\n{result.stdout}\n{result.stderr}")
+        if code:
+            self.assertTrue(1 <= len(result.stderr.strip().splitlines()) <= 2, result.stderr)
+            self.assertTrue(result.stderr.startswith("saccade"), result.stderr)
+        else:
+            self.assertEqual(result.stderr, "", args)
+        return result
+
+    def test_every_verb_has_help_with_an_example(self):
+        usage = self.run_saccade("--help").stdout
+        verbs = re.findall(r"^  (\w+) ", usage, re.M)
+        self.assertIn("bench", verbs)
+        for verb in verbs:
+            with self.subTest(verb):
+                result = subprocess.run([SACCADE, verb, "--help"], capture_output=True, text=True, timeout=60)
+                if "libsaccade_vision.so" in result.stderr and result.returncode == 1:
+                    continue  # built without pictures
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn(f"saccade {verb} ", result.stdout.split("Example:")[1] + " ")
+                self.assertIn("--json", result.stdout)
+
+    def test_wrong_usage_is_2(self):
+        for args, hint in [((), "Usage"), (("infos",), "'info'"), (("info",), "--help"), (("info", self.model, "--wrong"), "--help"),
+                           (("bench", self.model, "--hint", "best"), "latency"), (("bench", self.model, "--threads", "-1"), "--help"),
+                           (("info", self.model, "--shape", "1,x"), "'1,x'"), (("infer", self.model), "image"),
+                           (("infer", self.model, "-i", "picture=x.npy"), "image")]:
+            with self.subTest(args):
+                result = subprocess.run([SACCADE, *map(str, args)], capture_output=True, text=True, timeout=60)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn(hint, result.stderr)
+
+    def test_what_cannot_be_read_is_1(self):
+        half = self.write("half.onnx", self.model.read_bytes()[:40])
+        for path, part in [(self.folder / "none.onnx", "none.onnx"), (half, "half.onnx"), (self.write("empty.onnx", b""), "empty"),
+                           (self.write("text.onnx", b"Lorem ipsum dolor sit amet."), "text.onnx"), (self.folder, "folder"),
+                           ("/dev/null", "null"), (self.write("page.onnx", b"<!DOCTYPE html><html></html>"), "page.onnx")]:
+            for verb in ("info", "bench", "infer"):
+                with self.subTest((verb, str(path))):
+                    self.assertIn(part, self.run_saccade(verb, path, code=1).stderr)
+
+    def test_what_is_unsupported_is_3_and_is_named(self):
+        strange = self.write("strange.onnx", tiny_onnx.model(op="FrobnicateTensor"))
+        self.assertIn("FrobnicateTensor", self.run_saccade("info", strange, code=3).stderr)
+        self.assertIn("'node'", self.run_saccade("infer", strange, "-i", self.image, code=3).stderr)
+        report = json.loads(self.run_saccade("info", strange, "--json", code=3).stdout)
+        self.assertIn("FrobnicateTensor", report["unsupported"][0])
+
+    def test_info(self):
+        text = self.run_saccade("info", self.model).stdout
+        self.assertIn("f32[1,3,4,4]", text)
+        report = json.loads(self.run_saccade("info", self.model, "--json").stdout)
+        self.assertEqual(report["inputs"][0]["shape"], [1, 3, 4, 4])
+        self.assertEqual(report["operators"]["Relu"]["count"], 1)
+        report = json.loads(self.run_saccade("info", "--json", self.model, "--batch", 3).stdout)
+        self.assertEqual(report["outputs"][0]["shape"], [3, 3, 4, 4])
+
+    def test_json_to_a_file(self):
+        path = self.folder / "report.json"
+        self.assertIn("inputs", self.run_saccade("info", self.model, "--json", path).stdout)
+        self.assertEqual(json.loads(path.read_text())["outputs"][0]["name"], "scores")
+        self.run_saccade("info", self.model, "--json", self.image / "report.json", code=1)
+        self.assertEqual([p.name for p in self.folder.glob("*.part")], [])
+
+    def test_infer(self):
+        out = self.folder / "a/b"
+        self.run_saccade("infer", self.model, "--input", f"image={self.image}", "--output-dir", out)
+        header, values = read_npy(out / "scores.npy")
+        self.assertIn("(1, 3, 4, 4)", header)
+        self.assertEqual(list(values), [max(0.0, i - 5.0) for i in range(48)])
+
+    def test_infer_with_strange_names(self):
+        model = self.write("names.onnx", tiny_onnx.model(op="Add", inputs=("a=b", "a"), output="/out:0"))
+        out = self.folder / "out"
+        self.run_saccade("infer", model, "-i", f"a=b={self.image}", "-i", f"a={self.image}", "-o", out)
+        self.assertEqual([p.name for p in out.iterdir()], ["_out_0.npy"])
+        self.assertEqual(read_npy(out / "_out_0.npy")[1][0], -10)
+
+    def test_infer_with_wrong_input(self):
+        wrong = self.folder / "wrong.npy"
+        write_npy(wrong, [0.0] * 16, (1, 1, 4, 4))
+        for file, part in [(wrong, "[1,3,4,4]"), (self.folder / "none.npy", "none.npy"), (self.write("bad.npy", b"\x93NUMPY\x01"), "bad.npy")]:
+            with self.subTest(file.name):
+                self.assertIn(part, self.run_saccade("infer", self.model, "-i", file, "-o", self.folder / "out", code=1).stderr)
+
+    def test_infer_where_nothing_can_be_written(self):
+        self.run_saccade("infer", self.model, "-i", self.image, "-o", self.image / "out", code=1)
+        with open("/dev/full", "w") as full:
+            self.run_saccade("infer", self.model, "-i", self.image, code=1, stdout=full)
+
+    def test_unknown_sizes(self):
+        model = self.write("any.onnx", tiny_onnx.model(dims=("n", 3, "h", "w")))
+        self.assertIn("f32[n,3,h,w]", self.run_saccade("info", model).stdout)
+        self.run_saccade("infer", model, "-i", self.image)
+        self.run_saccade("bench", model, "--time", "0.02")
+        report = json.loads(self.run_saccade("info", model, "--shape", "2,3,5,?", "--json").stdout)
+        self.assertEqual(report["outputs"][0]["shape"], [2, 3, 5, -1])
+
+    def test_bench(self):
+        for hint in ("latency", "throughput"):
+            result = self.run_saccade("bench", self.model, "--threads", 2, "--time", 0.05, "--hint", hint, "--json", "-")
+            report = json.loads(result.stdout.strip().splitlines()[-1])
+            for key in ("median_ms", "min_ms", "fps", "load_ms", "rss_mb"):
+                self.assertGreater(report[key], 0, key)
+            self.assertLessEqual(report["min_ms"], report["median_ms"])
+        self.assertIn("GFLOP/s", self.run_saccade("bench", self.model, "--time", 0.02, "--profile").stdout)
+        self.assertIn("'CPU'", self.run_saccade("bench", self.model, "-d", "CPUX", code=1).stderr)
+
+    def test_interrupt_ends_with_what_there_is(self):
+        process = subprocess.Popen([SACCADE, "bench", str(self.model), "--time", "100", "--json", "-"], stdout=subprocess.PIPE, text=True)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 0)
+        self.assertGreater(json.loads(output)["median_ms"], 0)
+
+    def test_doctor(self):
+        report = json.loads(self.run_saccade("doctor", "--json", "--knobs").stdout)
+        self.assertIn("CPU", report["devices"])
+        self.assertGreaterEqual(report["cores"]["used"], 1)
+        self.assertIn("SACCADE_MAX_ISA", [knob["name"] for knob in report["knobs"]])
+
+
+if __name__ == "__main__":
+    unittest.main()
