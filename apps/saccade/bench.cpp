@@ -209,7 +209,7 @@ void print_layers(const std::vector<LayerProfile>& layers) {
 
 void print(const Options& options, const CompiledModel& compiled, const Measurement& m) {
   const int threads = options.threads > 0 ? options.threads : usable_cores();
-  fmt::print("{} on {} ({}), {} thread{}, {}\n", std::filesystem::path(options.model.path).filename().string(), compiled.device(), cpu_model(), threads,
+  fmt::print("{} on {} ({}, {}), {} thread{}, {}\n", std::filesystem::path(options.model.path).filename().string(), compiled.device(), cpu_model(), to_string(allowed_isa()), threads,
              threads == 1 ? "" : "s", options.hint == "latency" ? "one request" : fmt::format("{} streams", compiled.optimal_requests()));
   fmt::print("  latency      median {:.3f} ms, mean {:.3f}, min {:.3f}, p90 {:.3f}, p95 {:.3f}, p99 {:.3f}, max {:.3f}\n", m.median(), m.mean(),
              m.latencies_ms.front(), m.quantile(0.9), m.quantile(0.95), m.quantile(0.99), m.latencies_ms.back());

@@ -52,12 +52,14 @@ int exit_code(ErrorCode code) {
   }
 }
 
-/// The message, then where: at most three lines, whatever the depth.
+/// The message, then where, on one line whatever the depth and without what the message says already.
 void print_error(std::string_view verb, const Error& error) {
   std::string text = fmt::format("saccade {}: {}", verb, error.message());
   std::string where;
   for (const auto& frame : error.context()) {
     if (!where.empty() && where.size() + frame.size() > 300) break;
+    const auto quote = frame.find('\'');
+    if (quote != std::string::npos && error.message().find(frame.substr(quote)) != std::string::npos) continue;
     where += (where.empty() ? "" : ", in ") + frame;
   }
   if (!where.empty()) text += "\n  in " + where;

@@ -50,6 +50,7 @@ Json examine() {
   report["system"] = fmt::format("{}, Linux {} {}", operating_system(), system.release, system.machine);
   report["cpu"] = cpu_model();
   report["features"] = cpu_features();
+  report["isa"] = {{"highest", to_string(highest_isa())}, {"used", to_string(allowed_isa())}};
   report["cores"] = {{"online", online_cores()}, {"affinity", affinity().size()}, {"quota", quota ? Json(*quota) : Json()}, {"used", usable_cores()}};
   report["memory_mb"] = memory_mb();
   report["devices"] = Core().available_devices();
@@ -64,11 +65,12 @@ void print_knobs() {
 void print(const Json& report) {
   const auto text = [&](const char* key) { return report[key].get<std::string>(); };
   const auto list = [&](const char* key) { return fmt::format("{}", fmt::join(report[key].get<std::vector<std::string>>(), " ")); };
-  const Json& cores = report["cores"];
+  const Json &cores = report["cores"], &isa = report["isa"];
   fmt::print("saccade      {} ({})\n", text("saccade"), text("compiler"));
   fmt::print("system       {}\n", text("system"));
   fmt::print("cpu          {}\n", text("cpu"));
   fmt::print("features     {}\n", list("features"));
+  fmt::print("kernels      {}{}\n", isa["used"].get<std::string>(), isa["used"] == isa["highest"] ? "" : fmt::format(" (this processor has {})", isa["highest"].get<std::string>()));
   fmt::print("cores        {} used: {} online, {} by affinity, cgroup quota {}\n", cores["used"].get<int>(), cores["online"].get<int>(),
              cores["affinity"].get<int>(), cores["quota"].is_null() ? "none" : fmt::format("{:.2f}", cores["quota"].get<double>()));
   fmt::print("memory       {} MB\n", with_commas(report["memory_mb"].get<std::int64_t>()));

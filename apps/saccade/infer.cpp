@@ -31,7 +31,7 @@ std::string known_inputs(const Model& model) {
 /// Splits NAME=FILE where NAME is an input of the model, since both may hold '='; a model with one input needs no NAME.
 std::pair<std::size_t, std::string> split(const Model& model, const std::string& entry) {
   const auto& inputs = model.inputs();
-  for (std::size_t at = entry.find('='); at != std::string::npos; at = entry.find('=', at + 1))
+  for (std::size_t at = entry.rfind('='); at != std::string::npos && at > 0; at = entry.rfind('=', at - 1))
     for (std::size_t i = 0; i < inputs.size(); ++i)
       if (inputs[i].name == std::string_view(entry).substr(0, at)) return {i, entry.substr(at + 1)};
   if (inputs.size() == 1 && (entry.find('=') == std::string::npos || std::filesystem::exists(entry))) return {0, entry};

@@ -55,6 +55,7 @@ class Model {
   const std::map<std::string, std::string>& metadata() const;
 
   /// Gives inputs new shapes (-1: any size) and infers everything behind them again. Inputs that are not named keep theirs.
+  /// Where the outermost size changes, reshapes that were exported with the old one follow.
   /// Throws Error(not_found) for an unknown input and Error(invalid_model) if the network cannot take the shape; the model is unchanged then.
   void reshape(const std::map<std::string, Shape>& shapes);
   /// Sets the outermost dimension of every input of rank 2 or more, also in files exported with a fixed batch. Throws like reshape().

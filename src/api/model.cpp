@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/batch.h"
 #include "api/ports.h"
 #include "base/error.h"
 #include "graph/edit.h"
@@ -64,6 +65,7 @@ void Model::reshape(const std::map<std::string, Shape>& shapes) {
   for (const auto& [name, shape] : shapes) input(name);
   auto changed = std::make_shared<graph::Graph>(*graph_);
   graph::Edit edit(*changed);
+  std::int64_t old_batch = -1, new_batch = -1;
   for (const graph::ValueId id : changed->inputs()) {
     const auto given = shapes.find((*changed)[id].name);
     if (given == shapes.end()) continue;
@@ -72,9 +74,17 @@ void Model::reshape(const std::map<std::string, Shape>& shapes) {
       SACCADE_CHECK(size >= -1, invalid_argument, "input '{}' cannot have a size of {}", given->first, size);
       dimensions.push_back(size < 0 ? graph::Dimension::unknown() : graph::Dimension::fixed(size));
     }
+    const graph::PartialShape& old = changed->type(id).shape;
+    if (old.ranked() && old.rank() == dimensions.size() && old.rank() > 1 && old[0].is_static() && dimensions[0].is_static() && old[0] != dimensions[0]) {
+      old_batch = old[0].size();
+      new_batch = dimensions[0].size();
+    }
     edit.set_fact(id, graph::Fact(changed->type(id).element, graph::PartialShape(std::move(dimensions))));
   }
-  edit.infer_all();
+  if (old_batch >= 0)
+    api::infer_with_batch(edit, *graph_, old_batch, new_batch);
+  else
+    edit.infer_all();
   graph_ = std::move(changed);
   refresh();
 }
