@@ -56,6 +56,11 @@ function(saccade_isa_module name)
   # g++ 12 takes the undefined operands inside of its own AVX-512 intrinsics for uninitialised variables.
   set(flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl ${avx2} -Wno-uninitialized -Wno-maybe-uninitialized)
   set(flags_avx512_emulated ${avx2} -DSACCADE_SIMD_PAIR)
+  set(sanitizing)
+  if(SACCADE_SANITIZE MATCHES "address|undefined")
+    # Checks of every register array and reference, all of which are optimised away, would take minutes to compile.
+    set(sanitizing --param=asan-stack=0 -fno-sanitize=null,alignment,object-size,pointer-overflow)
+  endif()
   set(levels scalar)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     list(APPEND levels avx2 avx512 avx512_emulated)
@@ -65,7 +70,7 @@ function(saccade_isa_module name)
     target_include_directories(saccade_${name}_${level} PRIVATE ${CMAKE_SOURCE_DIR}/src)
     # Optimised in every preset: a tile without registers is hundreds of times slower.
     target_compile_options(saccade_${name}_${level} PRIVATE -Werror -Wconversion -Wno-sign-conversion -Wno-float-conversion
-      -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math ${flags_${level}})
+      -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math ${flags_${level}} ${sanitizing})
     target_compile_definitions(saccade_${name}_${level} PRIVATE SACCADE_ISA=${level})
     target_link_libraries(saccade_${name}_${level} PRIVATE saccade_flags)
   endforeach()
