@@ -205,10 +205,10 @@ struct Tally {
   double slowest_s = 0;
 };
 
-void check(const std::string& bytes, const std::string& what, Tally& tally) {
+void check(const std::string& bytes, const std::string& what, Tally& tally, const std::filesystem::path& folder = {}) {
   const auto start = std::chrono::steady_clock::now();
   try {
-    import::read_model_bytes(bytes);
+    import::read_model_bytes(bytes, folder);
     ++tally.accepted;
   } catch (const Error& e) {
     ++tally.refused;
@@ -222,12 +222,12 @@ void check(const std::string& bytes, const std::string& what, Tally& tally) {
   EXPECT_LT(seconds, 20) << what;
 }
 
-void sweep(const std::string& name, const std::string& bytes, int count) {
+void sweep(const std::string& name, const std::string& bytes, int count, const std::filesystem::path& folder = {}) {
   Tally tally;
   for (int seed = 0; seed < count; ++seed) {
     std::mt19937 random(static_cast<unsigned>(seed));
     const std::string what = name + " seed " + std::to_string(seed);
-    check(mutated(bytes, random), what, tally);
+    check(mutated(bytes, random), what, tally, folder);
   }
   std::printf("%s: %d accepted, %d refused, slowest %.3f s\n", name.c_str(), tally.accepted, tally.refused, tally.slowest_s);
 }
@@ -255,7 +255,7 @@ TEST(OnnxMutations, RealModels) {
   for (const auto& file : files) {
     std::ifstream in(file, std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    sweep(file.filename().string(), bytes, mutations);
+    sweep(file.filename().string(), bytes, mutations, file.parent_path());
   }
 }
 
