@@ -3,6 +3,9 @@
 //
 //   for tap: for k: NV loads of weights; for each row: one broadcast, NV multiply-adds
 //
+// Sums of kChunk products are added up in a second place: the rounding error grows with the chunk and the number of chunks, not with
+// their product.
+//
 // Rows come as a table of pointers, tap-major; weights as one panel [tap][k][NV·kLanes].
 #pragma once
 
@@ -19,7 +22,7 @@ struct TileArgs {
   Index row_stride;
   Index taps, k;
   const float* weights;
-  const float* bias;         // NV vectors: what the sums start with
+  const float* bias;         // NV vectors: what is added to the sums
   bool direct;               // store by the fields below; else the raw sums go to `sums`, row by row
   float* const* out;         // first channel of each output row
   const Index* vector_at;    // where in an output row each vector goes
@@ -33,21 +36,36 @@ struct TileArgs {
 template <int MR, int NV>
 constexpr int kSplit = MR > 1 ? 1 : 8 / NV;
 
+constexpr Index kChunk = 128;
+
 template <int MR, int NV>
 [[gnu::noinline]] void tile(const TileArgs& t) {
   constexpr int kStep = kSplit<MR, NV>;
   F sum[kStep][MR][NV];
+  rep<kStep>([&](auto s) __attribute__((always_inline)) {
+    rep<MR>([&](auto i) __attribute__((always_inline)) { rep<NV>([&](auto j) __attribute__((always_inline)) { sum[s][i][j] = zero(); }); });
+  });
+  alignas(64) float total[MR * NV * kLanes];
   rep<NV>([&](auto j) __attribute__((always_inline)) {
     const F bias = load(t.bias + j * kLanes);
-    rep<MR>([&](auto i) __attribute__((always_inline)) {
-      sum[0][i][j] = bias;
-      rep<kStep - 1>([&](auto s) __attribute__((always_inline)) { sum[s + 1][i][j] = zero(); });
-    });
+    rep<MR>([&](auto i) __attribute__((always_inline)) { store(total + (i * NV + j) * kLanes, bias); });
   });
+  const auto flush = [&]() __attribute__((always_inline)) {
+    rep<MR>([&](auto i) __attribute__((always_inline)) {
+      rep<NV>([&](auto j) __attribute__((always_inline)) {
+        F all = sum[0][i][j];
+        rep<kStep - 1>([&](auto s) __attribute__((always_inline)) { all = all + sum[s + 1][i][j]; });
+        float* const at = total + (i * NV + j) * kLanes;
+        store(at, load(at) + all);
+        rep<kStep>([&](auto s) __attribute__((always_inline)) { sum[s][i][j] = zero(); });
+      });
+    });
+  };
 
   const float* w = t.weights;
   const float* const* rows = t.rows;
   const Index k_end = t.k;
+  Index pending = 0;  // products in the sums
   for (Index tap = 0; tap < t.taps; ++tap, rows += t.row_stride) {
     const float* a[MR];
     rep<MR>([&](auto i) __attribute__((always_inline)) { a[i] = rows[i]; });
@@ -60,16 +78,27 @@ template <int MR, int NV>
         rep<NV>([&](auto j) __attribute__((always_inline)) { sum[s][i][j] = mul_add(x, b[j], sum[s][i][j]); });
       });
     };
-    Index k = 0;
-    if constexpr (kStep > 1) {
-      for (; k + kStep <= k_end; k += kStep) rep<kStep>([&](auto s) __attribute__((always_inline)) { step(k + s, s); });
-    }
+    for (Index begin = 0; begin < k_end;) {
+      // the pointers of a tall tile's rows leave no register to cut a tap
+      const Index end = MR > 8 ? k_end : smaller(k_end, begin + kChunk - pending);
+      pending += end - begin;
+      Index k = begin;
+      if constexpr (kStep > 1) {
+        for (; k + kStep <= end; k += kStep) rep<kStep>([&](auto s) __attribute__((always_inline)) { step(k + s, s); });
+      }
 #pragma GCC unroll 2
-    for (; k < k_end; ++k) step(k, Constant<0>{});
+      for (; k < end; ++k) step(k, Constant<0>{});
+      begin = end;
+      if (pending >= kChunk) {
+        flush();
+        pending = 0;
+      }
+    }
   }
-  rep<kStep - 1>([&](auto s) __attribute__((always_inline)) {
-    rep<MR>([&](auto i) __attribute__((always_inline)) {
-      rep<NV>([&](auto j) __attribute__((always_inline)) { sum[0][i][j] = sum[0][i][j] + sum[s + 1][i][j]; });
+  rep<MR>([&](auto i) __attribute__((always_inline)) {
+    rep<NV>([&](auto j) __attribute__((always_inline)) {
+      rep<kStep - 1>([&](auto s) __attribute__((always_inline)) { sum[0][i][j] = sum[0][i][j] + sum[s + 1][i][j]; });
+      sum[0][i][j] = sum[0][i][j] + load(total + (i * NV + j) * kLanes);
     });
   });
 
