@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "import/onnx/onnx.h"
+#include "import/source.h"
 
 namespace saccade::import {
 namespace {
@@ -48,14 +49,14 @@ Format sniff_protobuf(std::span<const char> bytes) {
   return at < bytes.size() && std::isprint(byte(at)) ? Format::caffe : Format::unknown;
 }
 
-std::shared_ptr<const graph::Graph> read(std::shared_ptr<FileBytes> file, const std::filesystem::path& folder) {
+std::shared_ptr<const graph::Graph> read(const Source& source) {
   try {
-    const Format format = sniff(file->bytes());
+    const Format format = sniff(source.bytes());
     switch (format) {
-      case Format::onnx: return onnx::read(std::move(file), folder);
+      case Format::onnx: return onnx::read(source.file, source.folder);
       case Format::git_lfs_pointer: fail(ErrorCode::invalid_model, "a Git LFS pointer, not the model itself: run 'git lfs pull'");
       case Format::html: fail(ErrorCode::invalid_model, "a web page, not a model: the download went wrong");
-      case Format::unknown: fail(ErrorCode::invalid_model, "{}", file->bytes().empty() ? "the file is empty" : "not a model of a known format");
+      case Format::unknown: fail(ErrorCode::invalid_model, "{}", source.bytes().empty() ? "the file is empty" : "not a model of a known format");
       default: fail(ErrorCode::unsupported, "a model in the format {}; ONNX can be read", to_string(format));
     }
   } catch (const std::bad_alloc&) {
@@ -99,7 +100,7 @@ Format sniff(std::span<const char> bytes) {
   return sniff_protobuf(bytes);
 }
 
-std::shared_ptr<const graph::Graph> read_model(const std::filesystem::path& path) {
+std::shared_ptr<const graph::Graph> read_model(const std::filesystem::path& path, const ReadOptions& options) {
   const std::string name = path.string();
   ErrorContext scope("file", name);
   std::error_code error;
@@ -108,9 +109,11 @@ std::shared_ptr<const graph::Graph> read_model(const std::filesystem::path& path
     fail(ErrorCode::invalid_argument, "a folder, not a model file");
   }
   const auto folder = path.parent_path();
-  return read(FileBytes::open(path), folder.empty() ? std::filesystem::path(".") : folder);
+  return read({.file = FileBytes::open(path), .path = path, .folder = folder.empty() ? std::filesystem::path(".") : folder, .options = options});
 }
 
-std::shared_ptr<const graph::Graph> read_model_bytes(std::span<const char> bytes, const std::filesystem::path& folder) { return read(FileBytes::copy_of(bytes), folder); }
+std::shared_ptr<const graph::Graph> read_model_bytes(std::span<const char> bytes, const std::filesystem::path& folder, const ReadOptions& options) {
+  return read({.file = FileBytes::copy_of(bytes), .path = {}, .folder = folder, .options = options});
+}
 
 }  // namespace saccade::import

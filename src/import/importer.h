@@ -4,7 +4,10 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file.h"
 #include "graph/graph.h"
@@ -23,12 +26,24 @@ std::string_view to_string(Format format) noexcept;
 /// Judges by the contents alone.
 Format sniff(std::span<const char> bytes);
 
-/// The model in a file (or a SavedModel folder) as a graph. Constants may view the file's memory and keep it alive.
-/// Throws Error: not_found, unavailable; unsupported for a known format that cannot be read, and with the list of everything
-/// in the model that is not supported; invalid_model for a damaged or foreign file; out_of_memory.
-std::shared_ptr<const graph::Graph> read_model(const std::filesystem::path& path);
+/// What to read when the file alone does not say it.
+struct ReadOptions {
+  /// The other file of a pair: the .bin of an IR, the .caffemodel of a prototxt, OpenCV's .pbtxt of a .pb, the checkpoint of a
+  /// meta graph. Empty: looked for beside the model, under the same name.
+  std::filesystem::path weights;
+  /// Where the graph is cut: values, written as the format names them ("name", "name:1", "0:name"). A cut input becomes an
+  /// input of the model, a cut output the only output. Empty: the inputs and outputs of the file.
+  std::vector<std::string> inputs, outputs;
+  /// The signature of a SavedModel; empty: serving_default, or the only one.
+  std::string signature;
+};
+
+/// The model in a file or a folder (SavedModel, a TensorFlow zoo folder) as a graph. Constants may view the file's memory and keep
+/// it alive. Throws Error: not_found, unavailable; unsupported for a known format that cannot be read, and with the list of
+/// everything in the model that is not supported; invalid_model for a damaged or foreign file; out_of_memory.
+std::shared_ptr<const graph::Graph> read_model(const std::filesystem::path& path, const ReadOptions& options = {});
 
 /// The same for bytes in memory, which are copied. `folder` holds external data; empty: such models are refused.
-std::shared_ptr<const graph::Graph> read_model_bytes(std::span<const char> bytes, const std::filesystem::path& folder = {});
+std::shared_ptr<const graph::Graph> read_model_bytes(std::span<const char> bytes, const std::filesystem::path& folder = {}, const ReadOptions& options = {});
 
 }  // namespace saccade::import

@@ -118,24 +118,6 @@ std::string_view name_of(const NodeProto& node) {
   return {};
 }
 
-void Problems::add(std::string subject, std::string reason, std::string node) {
-  Nodes& nodes = found_[{std::move(subject), std::move(reason)}];
-  if (nodes.names.insert(node).second && nodes.first.size() < 3) nodes.first.push_back(std::move(node));
-}
-
-std::string Problems::text() const {
-  constexpr std::size_t kListed = 40;
-  std::string text;
-  std::size_t listed = 0;
-  for (const auto& [what, nodes] : found_) {
-    if (listed++ == kListed) return text + fmt::format("; and {} more", found_.size() - kListed);
-    text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", what.first, what.second);
-    const std::size_t n = nodes.names.size();
-    text += fmt::format(" ({}'{}'{})", n > 1 ? fmt::format("{} nodes: ", n) : "node ", fmt::join(nodes.first, "', '"), n > nodes.first.size() ? ", ..." : "");
-  }
-  return text;
-}
-
 ModelBuilder::ModelBuilder(const ModelProto& model, TensorSource& source) : model_(model), source_(source) {
   for (const Row& r : all_rows()) rows_[{r.domain, r.op}].push_back(r);
   for (auto& [key, rows] : rows_) std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.since < b.since; });
@@ -256,7 +238,7 @@ std::shared_ptr<graph::Graph> ModelBuilder::build() {
   for (const auto& v : model_.graph.outputs) needed.push_back(v.name);
   nodes(scope, model_.graph.nodes, needed);
   outputs(scope, model_.graph, true);
-  if (!problems_.empty()) throw Error(ErrorCode::unsupported, problems_.text(), current_error_context());
+  problems_.throw_if_any();
   target.edit.remove_dead();
   return target.graph;
 }

@@ -17,6 +17,7 @@
 #include "import/onnx/map.h"
 #include "import/onnx/tensors.h"
 #include "import/onnx/wire.h"
+#include "import/problems.h"
 
 namespace saccade::onnx {
 
@@ -58,23 +59,6 @@ struct Scope {
   std::unordered_map<std::string_view, const TypeProto*> declared;
 };
 
-/// The unsupported parts of a model, without repetition.
-class Problems {
- public:
-  void add(std::string subject, std::string reason, std::string node);
-  bool empty() const { return found_.empty(); }
-  std::size_t size() const { return found_.size(); }
-  /// "A: reason (2 nodes: 'x', 'y'); B: …"
-  std::string text() const;
-
- private:
-  struct Nodes {
-    std::unordered_set<std::string> names;
-    std::vector<std::string> first;
-  };
-  std::map<std::pair<std::string, std::string>, Nodes> found_;
-};
-
 class ModelBuilder {
  public:
   ModelBuilder(const ModelProto& model, TensorSource& source);
@@ -109,7 +93,7 @@ class ModelBuilder {
 
   const ModelProto& model_;
   TensorSource& source_;
-  Problems problems_;
+  import::Problems problems_;
   std::map<std::pair<std::string_view, std::string_view>, std::vector<Row>> rows_;  // by domain and operator, ascending version
   std::map<std::tuple<std::string_view, std::string_view, std::string_view>, const FunctionProto*> functions_;
   std::size_t nodes_built_ = 0;

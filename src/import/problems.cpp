@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Collecting and printing what a model needs and saccade lacks.
+#include "import/problems.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+
+namespace saccade::import {
+
+void Problems::add(std::string subject, std::string reason, std::string node) {
+  Nodes& nodes = found_[{std::move(subject), std::move(reason)}];
+  if (nodes.names.insert(node).second && nodes.first.size() < 3) nodes.first.push_back(std::move(node));
+}
+
+std::string Problems::text() const {
+  constexpr std::size_t kListed = 40;
+  std::string text;
+  std::size_t listed = 0;
+  for (const auto& [what, nodes] : found_) {
+    if (listed++ == kListed) return text + fmt::format("; and {} more", found_.size() - kListed);
+    text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", what.first, what.second);
+    const std::size_t n = nodes.names.size();
+    text += fmt::format(" ({}'{}'{})", n > 1 ? fmt::format("{} nodes: ", n) : "node ", fmt::join(nodes.first, "', '"), n > nodes.first.size() ? ", ..." : "");
+  }
+  return text;
+}
+
+void Problems::throw_if_any() const {
+  if (!empty()) fail(ErrorCode::unsupported, "{}", text());
+}
+
+}  // namespace saccade::import
