@@ -15,6 +15,7 @@ Pass fold_constants();
 Pass fold_pad();
 Pass fold_scale();
 Pass fuse_activations();
+Pass fuse_attention();
 Pass fuse_common_subexpressions();
 Pass fuse_movers();
 Pass fuse_reshapes();

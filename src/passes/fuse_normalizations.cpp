@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Normalisations that exporters wrote out in parts get their names back.
 //   d = %x − ReduceMean(%x, last axes);  d / Sqrt(ReduceMean(d²) + eps)          →  LayerNormalization(%x)
+//   the same over dimension 1, or MVN(%x)                                        →  LayerNormalization between two Transposes
+//   MVN(%x, all dimensions behind the channels)                                  →  InstanceNormalization(%x, 1, 0)
 //   %x / Sqrt(ReduceMean(%x²) + eps)                                             →  RmsNormalization(%x)
 //   Reshape(InstanceNormalization(Reshape(%x, [n,g,…]), s, b), shape of %x)      →  GroupNormalization(%x, s, b)
 //   Multiply, Add of constants after any of these                                →  into their scale and bias
@@ -8,6 +10,7 @@
 
 #include "ops/normalization.h"
 #include "ops/reshape.h"
+#include "ops/transpose.h"
 #include "passes/all.h"
 #include "passes/values.h"
 #include "tensor/strided.h"
@@ -46,6 +49,25 @@ std::optional<std::int64_t> trailing(const Graph& g, ValueId axes, std::size_t r
   return static_cast<std::int64_t>(rank - list->size());
 }
 
+// Whether the axes are dimension 1 alone, and there are others behind it.
+bool channels_only(const Graph& g, ValueId axes, std::size_t rank) {
+  const auto list = integers(g, axes);
+  return list && list->size() == 1 && rank >= 3 && (list->front() == 1 || list->front() == 1 - static_cast<std::int64_t>(rank));
+}
+
+// LayerNormalization over dimension 1: the plan keeps channels innermost, so the transposes cost nothing.
+ValueId over_channels(Edit& edit, ValueId x, std::size_t rank, double epsilon, const std::string& name) {
+  std::vector<std::int64_t> to{0}, back{0, static_cast<std::int64_t>(rank) - 1};
+  for (std::size_t d = 2; d < rank; ++d) {
+    to.push_back(static_cast<std::int64_t>(d));
+    back.push_back(static_cast<std::int64_t>(d) - 1);
+  }
+  to.push_back(1);
+  const ValueId last = edit(ops::Transpose{}, {x, edit.constant(i64_vector(to))});
+  const ValueId normal = edit(LayerNormalization{.axis = static_cast<std::int64_t>(rank) - 1, .epsilon = epsilon}, {last}, name);
+  return edit(ops::Transpose{}, {normal, edit.constant(i64_vector(back))});
+}
+
 bool keeps(const Match& m, const Pattern& reduce) { return m.op<ops::Reduce>(reduce).keep_dims; }
 
 Rule layer_norm() {
@@ -59,9 +81,32 @@ Rule layer_norm() {
     const auto& shape = m.type(x).shape;
     const auto eps = single(m.graph(), m[epsilon]);
     if (!is_float(m.type(x).element) || !shape.ranked() || !eps || *eps < 0 || !keeps(m, mean) || !keeps(m, variance)) return pass_over();
+    if (channels_only(m.graph(), m[axes], shape.rank()) && channels_only(m.graph(), m[axes2], shape.rank()))
+      return over_channels(edit, m[x], shape.rank(), *eps, m.node(root).name);
     const auto first = trailing(m.graph(), m[axes], shape.rank()), second = trailing(m.graph(), m[axes2], shape.rank());
     if (!first || first != second) return no("the axes are not the last ones");
     return edit(LayerNormalization{.axis = *first, .epsilon = *eps}, {m[x]}, m.node(root).name);
+  }};
+}
+
+Rule mean_variance_norm() {
+  const Pattern x = any(), axes = constant();
+  const Pattern root = op<ops::MVN>({x, axes});
+  return {root, [=](const Match& m, Edit& edit) -> Outcome {
+    const auto& type = m.type(x);
+    const auto& mvn = m.op<ops::MVN>(root);
+    if (!is_float(type.element) || !type.shape.ranked()) return pass_over();
+    if (!mvn.normalize_variance || mvn.eps_mode != ops::EpsMode::inside_sqrt) return no("only the mean is removed, or epsilon is added to the root");
+    const std::size_t rank = type.shape.rank();
+    const double epsilon = mvn.eps;
+    const std::string name = m.node(root).name;
+    if (channels_only(m.graph(), m[axes], rank)) return over_channels(edit, m[x], rank, epsilon, name);
+    const auto first = trailing(m.graph(), m[axes], rank);
+    if (!first) return no("the axes are not the last ones");
+    const auto channels = rank >= 3 && *first == 2 ? known_size(type, 1) : std::nullopt;
+    if (!channels) return edit(LayerNormalization{.axis = *first, .epsilon = epsilon}, {m[x]}, name);
+    const std::vector<double> ones(static_cast<std::size_t>(*channels), 1.0), zeros(ones.size(), 0.0);
+    return edit(InstanceNormalization{.epsilon = epsilon}, {m[x], edit.constant(from_f64(type.element, {*channels}, ones)), edit.constant(from_f64(type.element, {*channels}, zeros))}, name);
   }};
 }
 
@@ -179,6 +224,6 @@ Rule affine(BinaryKind kind) {
 
 }  // namespace
 
-Pass fuse_normalizations() { return {"fuse_normalizations", {layer_norm(), rms_norm(), group_norm(), affine(BinaryKind::Multiply), affine(BinaryKind::Add)}, {}}; }
+Pass fuse_normalizations() { return {"fuse_normalizations", {layer_norm(), mean_variance_norm(), rms_norm(), group_norm(), affine(BinaryKind::Multiply), affine(BinaryKind::Add)}, {}}; }
 
 }  // namespace saccade::passes

@@ -20,6 +20,7 @@ const std::vector<Pass>& pipeline() {
       drop_identities(),
       fuse_common_subexpressions(),
       fuse_normalizations(),
+      fuse_attention(),
       fuse_reshapes(),
       fuse_movers(),
       normalize_resize(),

@@ -9,6 +9,7 @@
 #include "base/thread_pool.h"
 #include "graph/edit.h"
 #include "graph/text.h"
+#include "ops/attention.h"
 #include "ops/concat.h"
 #include "ops/control_flow.h"
 #include "ops/convolution.h"
@@ -228,6 +229,50 @@ TEST(Plan, AttentionOfRankThree) {
   const ValueId sum = net.binary(BinaryKind::Add, x, project(mixed));
   net.output(net.edit(LayerNormalization{-1, 1e-5, false}, {sum, net.weights({16}), net.weights({16})}));
   expect_parity(net, {random_tensor({1, 10, 16}, 5)});
+}
+
+TEST(Plan, Attention) {
+  struct Case {
+    Shape q, k, v, mask;
+    ops::Attention op;
+  };
+  ops::Attention scaled;
+  scaled.scale = 0.3;
+  ops::Attention flat;
+  flat.q_num_heads = 6;
+  flat.kv_num_heads = 3;
+  for (const Case& c : {Case{{2, 3, 50, 17}, {2, 3, 33, 17}, {2, 3, 33, 5}, {}, {}}, Case{{1, 4, 1, 8}, {1, 2, 7, 8}, {1, 2, 7, 40}, {7}, scaled},
+                        Case{{2, 2, 25, 16}, {2, 2, 64, 16}, {2, 2, 64, 16}, {2, 1, 25, 64}, {}}, Case{{1, 2, 24, 4}, {1, 2, 48, 4}, {1, 2, 48, 4}, {24, 1}, {}},
+                        Case{{2, 31, 24}, {2, 19, 12}, {2, 19, 27}, {}, flat}}) {
+    Net net;
+    std::vector<Tensor> inputs{random_tensor(c.q, 1), random_tensor(c.k, 2), random_tensor(c.v, 3)};
+    std::vector<ValueId> values{net.input(c.q, "q"), net.input(c.k, "k"), net.input(c.v, "v")};
+    if (!c.mask.empty()) values.push_back(net.edit.constant(random_tensor(c.mask, 4)));
+    net.output(net.edit(c.op, values));
+    const auto plan = program(net.graph, Isa::scalar)->compile(std::vector<Shape>{c.q, c.k, c.v});
+    EXPECT_EQ(plan->plan->steps.size(), 1u) << print(*plan->plan);
+    EXPECT_NE(find_step(*plan->plan, "attention"), nullptr);
+    expect_parity(net, inputs);
+  }
+}
+
+TEST(Plan, EqualWeightsArePackedOnceForAllModels) {
+  const auto model = [] {
+    auto net = std::make_unique<Net>();
+    net->output(net->conv(net->input(Shape{1, 8, 5, 5}), 16, 3));
+    return net;
+  };
+  const auto first = model(), second = model();
+  const auto weights = [](const Net& net) { return net.graph.constant(net.graph[net.graph.order()[0]].inputs[1]); };
+  ASSERT_NE(weights(*first).raw(), weights(*second).raw());
+  int packings = 0;
+  const auto pack = [&](float* to) { *to = static_cast<float>(++packings); };
+  PackStore one, two;
+  const Tensor a = one.get(weights(*first), "test", 32, pack), b = two.get(weights(*second), "test", 32, pack);
+  EXPECT_EQ(a.raw(), b.raw());
+  EXPECT_EQ(packings, 1);
+  EXPECT_NE(one.get(weights(*first), "another form", 32, pack).raw(), a.raw());
+  EXPECT_NE(one.get(random_tensor({16, 8, 3, 3}, 77), "test", 32, pack).raw(), a.raw());
 }
 
 TEST(Plan, PoolingPadReduceSoftmax) {

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Multiply-and-fold over 64 bytes at a time, in two lanes that differ in their constants.
+#include "base/hash.h"
+
+#include <cstring>
+#include <random>
+
+namespace saccade {
+namespace {
+
+// Odd numbers with as many ones as zeros, from the digits of the square roots of primes.
+constexpr std::uint64_t kMix[4] = {0x6a09e667f3bcc909, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1};
+
+std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
+  const auto product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+std::uint64_t load(const unsigned char* p) {
+  std::uint64_t value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+}  // namespace
+
+Hash128 hash_bytes(const void* data, std::size_t size, std::uint64_t seed) noexcept {
+  const auto* p = static_cast<const unsigned char*>(data);
+  std::uint64_t state[4] = {seed ^ kMix[0], seed ^ kMix[1], seed ^ kMix[2], seed ^ kMix[3]};
+  const auto block = [&](const unsigned char* at) {
+    for (int i = 0; i < 4; ++i) state[i] = fold(load(at + 16 * i) ^ kMix[i], load(at + 16 * i + 8) ^ state[i]);
+  };
+  std::size_t left = size;
+  for (; left >= 64; left -= 64, p += 64) block(p);
+  if (left > 0) {
+    unsigned char last[64] = {};
+    std::memcpy(last, p, left);
+    block(last);
+  }
+  const std::uint64_t length = static_cast<std::uint64_t>(size);
+  return {fold(state[0] ^ length, state[1] ^ kMix[2]) ^ fold(state[2] ^ kMix[3], state[3] ^ kMix[0]),
+          fold(state[0] ^ kMix[3], state[2] ^ length) ^ fold(state[1] ^ kMix[1], state[3] ^ kMix[2])};
+}
+
+std::uint64_t process_seed() {
+  static const std::uint64_t seed = [] {
+    std::random_device device;
+    return (static_cast<std::uint64_t>(device()) << 32) | device();
+  }();
+  return seed;
+}
+
+}  // namespace saccade
