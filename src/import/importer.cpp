@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "import/onnx/onnx.h"
 #include "import/source.h"
+#include "import/tensorflow/tensorflow.h"
 
 namespace saccade::import {
 namespace {
@@ -54,6 +55,7 @@ std::shared_ptr<const graph::Graph> read(const Source& source) {
     const Format format = sniff(source.bytes());
     switch (format) {
       case Format::onnx: return onnx::read(source.file, source.folder);
+      case Format::tensorflow_graph: return tensorflow::read(source);
       case Format::git_lfs_pointer: fail(ErrorCode::invalid_model, "a Git LFS pointer, not the model itself: run 'git lfs pull'");
       case Format::html: fail(ErrorCode::invalid_model, "a web page, not a model: the download went wrong");
       case Format::unknown: fail(ErrorCode::invalid_model, "{}", source.bytes().empty() ? "the file is empty" : "not a model of a known format");

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of operator families.
+#include "import/tensorflow/map.h"
+
+namespace saccade::tensorflow {
+
+std::vector<Row> all_rows() {
+  std::vector<Row> rows;
+  for (const auto family : {
+           basic_rows(),
+       })
+    rows.insert(rows.end(), family.begin(), family.end());
+  return rows;
+}
+
+}  // namespace saccade::tensorflow
