@@ -129,9 +129,10 @@ std::vector<Tensor> evaluate(const RoiPooling& op, std::span<const Tensor> input
         for (i64 bx = 0; bx < pw; ++bx, ++to) {
           if (op.method == RoiPoolingMethod::bilinear) {
             const auto place = [](double low, double high, i64 bin, i64 bins, i64 size) {
-              const double scale = bins > 1 ? (high - low) * static_cast<double>(size - 1) / static_cast<double>(bins - 1) : 0;
-              return bins > 1 ? static_cast<double>(bin) * scale + low * static_cast<double>(size - 1)
-                              : 0.5 * (low + high) * static_cast<double>(size - 1);
+              const auto last = static_cast<double>(size - 1);
+              if (bins == 1) return 0.5 * (low + high) * last;
+              if (bin == bins - 1) return high * last;  // as a sum it may come out beyond the edge
+              return low * last + static_cast<double>(bin) * ((high - low) * last / static_cast<double>(bins - 1));
             };
             const double py = place(roi[2], roi[4], by, ph, h), px = place(roi[1], roi[3], bx, pw, w);
             if (!(py >= 0 && px >= 0 && py <= static_cast<double>(h - 1) && px <= static_cast<double>(w - 1))) continue;
