@@ -12,6 +12,7 @@
 #include "ops/attention.h"
 #include "ops/concat.h"
 #include "ops/control_flow.h"
+#include "ops/convert.h"
 #include "ops/convolution.h"
 #include "ops/elementwise.h"
 #include "ops/evaluate_graph.h"
@@ -21,6 +22,7 @@
 #include "ops/pad.h"
 #include "ops/pool.h"
 #include "ops/reduce.h"
+#include "ops/registry.h"
 #include "ops/reshape.h"
 #include "ops/slice.h"
 #include "ops/softmax.h"
@@ -253,6 +255,44 @@ TEST(Plan, Attention) {
     EXPECT_EQ(plan->plan->steps.size(), 1u) << print(*plan->plan);
     EXPECT_NE(find_step(*plan->plan, "attention"), nullptr);
     expect_parity(net, inputs);
+  }
+}
+
+TEST(Plan, HalfPrecisionIsComputedInSingle) {
+  const auto text = R"(graph(%x: f16[1,3,9,9], %y: bf16[1,8,7,7]) {
+    %c = Convolution(%x, f16[8,3,3,3]{random 1}) {strides=[1,1] pads_begin=[0,0] pads_end=[0,0]}
+    %s = Softmax(Relu(Add(%c, f16[1,8,1,1]{random 2}))) {axis=1}
+    %w = Multiply(Convert(%s) {destination_type=bf16}, %y)
+    return %s, Convert(%w) {destination_type=f32}, CumSum(%s, i64{1})
+  })";
+  const Graph graph = graph::parse(text, ops::find_op);
+  std::vector<Tensor> inputs{from_f64(ElementType::f16, {1, 3, 9, 9}, to_f64(random_tensor({1, 3, 9, 9}, 4))), from_f64(ElementType::bf16, {1, 8, 7, 7}, to_f64(random_tensor({1, 8, 7, 7}, 5)))};
+  const auto want = ops::evaluate(graph, inputs);
+  for (Isa isa : levels()) {
+    auto prog = program(graph, isa);
+    const auto compilation = prog->compile_for(inputs);
+    EXPECT_NE(find_step(*compilation->plan, "dense"), nullptr) << print(*compilation->plan);
+    Workspace workspace(nullptr);
+    std::vector<Tensor> got;
+    workspace.run(*prog, inputs, got);
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      ASSERT_EQ(got[i].type(), want[i].type());
+      EXPECT_LT(distance(want[i], got[i]), 2e-2) << "output " << i << " at level " << to_string(isa);
+    }
+  }
+}
+
+TEST(Plan, SmallTypesBecomeFloats) {
+  for (ElementType type : {ElementType::u8, ElementType::i8, ElementType::i32, ElementType::i64, ElementType::boolean}) {
+    Net net;
+    const ValueId x = net.edit.input("x", {type, graph::PartialShape(Shape{1, 6, 7, 3})});
+    const ValueId f = net.edit(ops::Convert{ElementType::f32}, {x});
+    net.output(f);
+    net.output(net.conv(net.transpose(f, {0, 3, 1, 2}), 5, 3));
+    const Tensor values = random_tensor({1, 6, 7, 3}, 3);
+    std::vector<double> scaled = to_f64(values);
+    for (double& v : scaled) v = std::floor(std::abs(v) * 30);
+    expect_parity(net, {from_f64(type, {1, 6, 7, 3}, scaled)});
   }
 }
 

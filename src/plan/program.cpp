@@ -10,6 +10,7 @@
 #include "ops/control_flow.h"
 #include "passes/passes.h"
 #include "plan/lowering.h"
+#include "plan/widen.h"
 
 namespace saccade::plan {
 
@@ -173,7 +174,7 @@ Graph specialise(const Graph& graph, std::span<const Shape> shapes) {
   return copy;
 }
 
-Program::Program(std::shared_ptr<Machine> machine, std::shared_ptr<const Graph> graph) : machine_(std::move(machine)), graph_(std::move(graph)) {}
+Program::Program(std::shared_ptr<Machine> machine, std::shared_ptr<const Graph> graph) : machine_(std::move(machine)), graph_(widen_half(std::move(graph))) {}
 
 std::shared_ptr<const Compilation> Program::compile_for(std::span<const Tensor> inputs) {
   {
