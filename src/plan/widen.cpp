@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "graph/edit.h"
+#include "ops/attention.h"
 #include "ops/convert.h"
+#include "ops/softmax.h"
 #include "plan/lowering.h"
 #include "tensor/numeric.h"
 
@@ -60,7 +62,9 @@ class Widening {
   void node(const Node& node) {
     const auto half = [&](ValueId v) { return v.valid() && is_half(from_.type(v).element); };
     const bool touches = std::any_of(node.inputs.begin(), node.inputs.end(), half) || std::any_of(node.outputs.begin(), node.outputs.end(), half);
-    const bool widened = touches && find_lowering(node) != nullptr && !node.op.is<ops::Convert>();
+    // bf16 is so coarse that the rounding between stages is part of what a network computes: these have such stages within
+    const bool coarse = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId v) { return from_.type(v).element == ElementType::bf16; });
+    const bool widened = touches && find_lowering(node) != nullptr && !node.op.is<ops::Convert>() && !(coarse && (node.op.is<ops::Attention>() || node.op.is<ops::Softmax>() || node.op.is<ops::LogSoftmax>()));
     std::vector<ValueId> inputs;
     for (ValueId in : node.inputs) inputs.push_back(widened ? wide(in) : exact(in));
     const auto outputs = edit_.node(node.op, std::move(inputs), node.name);
@@ -68,9 +72,11 @@ class Widening {
       const ValueId old = node.outputs[i];
       if (to_->type(outputs[i]).element == from_.type(old).element)
         exact_[old.index] = outputs[i];
+      else if (coarse)
+        exact_[old.index] = edit_(ops::Convert{ElementType::bf16}, {outputs[i]}, node.name);
       else
         wide_[old.index] = outputs[i];
-      if (!from_[old].name.empty()) edit_.rename(outputs[i], from_[old].name);
+      if (!from_[old].name.empty()) edit_.rename(coarse && exact_.contains(old.index) ? exact_[old.index] : outputs[i], from_[old].name);
     }
   }
 

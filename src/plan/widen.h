@@ -8,9 +8,10 @@
 
 namespace saccade::plan {
 
-/// The same network with f32 in the place of f16 and bf16 wherever there are kernels for it: values are rounded where the
-/// graph converts, at nodes without kernels and at the outputs, and not in between. Inputs and outputs keep their types. Returns
-/// the graph itself if nothing is that narrow. Bodies of If and Loop are left for their own programs.
+/// The same network with f32 in the place of f16 and bf16 wherever there are kernels for it. f16 is rounded where the graph
+/// converts, at nodes without kernels and at the outputs, and not in between; bf16 is rounded after every node. Inputs and
+/// outputs keep their types. Returns the graph itself if nothing is that narrow. Bodies of If and Loop are left for their own
+/// programs.
 std::shared_ptr<const graph::Graph> widen_half(std::shared_ptr<const graph::Graph> graph);
 
 }  // namespace saccade::plan
