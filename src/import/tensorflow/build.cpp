@@ -11,6 +11,16 @@ namespace {
 
 // Bodies are built several times, so a small file can ask for much.
 constexpr std::size_t kMaxNodes = 2'000'000;
+constexpr int kMaxDepth = 64;
+
+struct Level {
+  int& depth;
+  explicit Level(int& d) : depth(d) {
+    SACCADE_CHECK(depth < kMaxDepth, invalid_model, "bodies are nested more than {} deep", kMaxDepth);
+    ++depth;
+  }
+  ~Level() { --depth; }
+};
 
 std::string port_name(const Node& node, std::size_t slot) { return slot == 0 ? node.name : fmt::format("{}:{}", node.name, slot); }
 
@@ -97,6 +107,7 @@ void Builder::node(Scope& scope, int index) {
   } catch (const Error& e) {
     if (e.code() != ErrorCode::unsupported) throw;
     report(node, e.message());
+  } catch (const Poisoned&) {
   }
   if (results.size() < wanted.size()) results.resize(wanted.size());
   for (Binding& b : results)
@@ -105,6 +116,7 @@ void Builder::node(Scope& scope, int index) {
 }
 
 std::vector<Binding> Builder::nodes(GraphInProgress& target, const Network& network, const std::vector<Binding>& parameters) {
+  const Level level(depth_);
   SACCADE_CHECK(parameters.size() == network.parameters.size(), invalid_model, "{} arguments for a body that takes {}", parameters.size(), network.parameters.size());
   Scope scope{target, network, std::vector<std::vector<Binding>>(network.nodes.size()), std::vector<std::vector<char>>(network.nodes.size())};
   const auto want = [&](Port p) {

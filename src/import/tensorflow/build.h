@@ -55,9 +55,12 @@ class Builder {
   /// The type that a port would have, as far as the nodes that it needs can be built.
   std::optional<TensorType> type_of(const Network& network, Port port);
 
+  /// Thrown through a mapping function whose body holds something unsupported, which has been noted.
+  struct Poisoned {};
+
   Variables* variables() { return variables_; }
   /// Adds the nodes that the outputs need to the graph of `target`, with the parameters being these; returns the outputs, of which
-  /// some are poisoned if something is unsupported.
+  /// some are poisoned if something is unsupported. A parameter that nothing reads may be undefined.
   std::vector<Binding> nodes(GraphInProgress& target, const Network& network, const std::vector<Binding>& parameters);
 
  private:
@@ -69,6 +72,7 @@ class Builder {
   import::Problems problems_;
   std::unordered_map<std::string_view, Mapper> rows_;
   std::size_t nodes_built_ = 0;
+  int depth_ = 0;
 };
 
 }  // namespace saccade::tensorflow

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "import/tensorflow/network.h"
+#include "import/tensorflow/structure.h"
 #include "import/tensorflow/tensors.h"
 
 namespace saccade::tensorflow {
@@ -190,6 +191,7 @@ NetworkPtr Library::instance(const FunctionDef& f, const AttrList* attributes) {
     SACCADE_CHECK(p.valid(), invalid_model, "'{}', which function '{}' returns, is produced by nothing", shown(it->second), shown(f.name));
     network->outputs.push_back({p, std::string(argument.name)});
   }
+  structure_control_flow(*network);
   return network;
 }
 

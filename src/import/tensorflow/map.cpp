@@ -8,6 +8,8 @@ std::vector<Row> all_rows() {
   std::vector<Row> rows;
   for (const auto family : {
            basic_rows(),
+           control_rows(),
+           list_rows(),
        })
     rows.insert(rows.end(), family.begin(), family.end());
   return rows;

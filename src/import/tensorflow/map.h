@@ -37,6 +37,9 @@ struct ListState {
   PartialShape item;
   ValueId size;  // integer scalar; invalid: what `data` says
   ValueId data;  // [size, item…]; invalid: nothing has been written
+  /// Inside of a loop that gives the list one item in each iteration, in order: `slice` is that item, a scan output of the loop.
+  bool scanned = false;
+  ValueId slice;
 };
 
 /// A variable or another resource, by the name that its contents are stored under.
@@ -175,5 +178,7 @@ std::vector<Row> all_rows();
 
 // The families, one function in each map_<family>.cpp.
 std::span<const Row> basic_rows();
+std::span<const Row> control_rows();
+std::span<const Row> list_rows();
 
 }  // namespace saccade::tensorflow

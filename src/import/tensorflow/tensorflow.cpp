@@ -7,6 +7,7 @@
 #include "import/tensorflow/cut.h"
 #include "import/tensorflow/network.h"
 #include "import/tensorflow/patterns.h"
+#include "import/tensorflow/structure.h"
 #include "import/tensorflow/wire.h"
 
 namespace saccade::tensorflow {
@@ -17,6 +18,7 @@ std::shared_ptr<graph::Graph> read(const import::Source& source) {
   Library library(file, source.file);
   const NetworkPtr network = library.main();
   choose_outputs(*network, source.options.outputs);
+  structure_control_flow(*network);
   library.expand(*network);
   cut_inputs(*network, source.options.inputs);
   apply_patterns(*network);
