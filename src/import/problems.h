@@ -1,34 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model needs and saccade lacks: one run of an importer lists all of it.
+// The list of problems (base/problems.h) under the importers' namespace.
 #pragma once
 
-#include <cstddef>
-#include <map>
-#include <string>
-#include <unordered_set>
-#include <utility>
-#include <vector>
+#include "base/problems.h"
 
 namespace saccade::import {
 
-/// The unsupported parts of a model, without repetition.
-class Problems {
- public:
-  /// `subject` is the operator or feature, `reason` what is wrong and what can be done, `node` where.
-  void add(std::string subject, std::string reason, std::string node);
-  bool empty() const { return found_.empty(); }
-  std::size_t size() const { return found_.size(); }
-  /// "A: reason (2 nodes: 'x', 'y'); B: …"
-  std::string text() const;
-  /// Throws Error(unsupported) with text().
-  void throw_if_any() const;
-
- private:
-  struct Nodes {
-    std::unordered_set<std::string> names;
-    std::vector<std::string> first;
-  };
-  std::map<std::pair<std::string, std::string>, Nodes> found_;
-};
+using saccade::Problem;
+using saccade::Problems;
 
 }  // namespace saccade::import

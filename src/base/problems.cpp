@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Collecting and printing what a model needs and saccade lacks.
-#include "import/problems.h"
+// Collecting and printing what is not supported.
+#include "base/problems.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "base/error.h"
 
-namespace saccade::import {
+namespace saccade {
 
 void Problems::add(std::string subject, std::string reason, std::string node) {
   Nodes& nodes = found_[{std::move(subject), std::move(reason)}];
   if (nodes.names.insert(node).second && nodes.first.size() < 3) nodes.first.push_back(std::move(node));
+}
+
+std::vector<Problem> Problems::list() const {
+  std::vector<Problem> all;
+  for (const auto& [what, nodes] : found_) all.push_back({what.first, what.second, nodes.names.size(), nodes.first});
+  return all;
 }
 
 std::string Problems::text() const {
@@ -31,4 +37,4 @@ void Problems::throw_if_any() const {
   if (!empty()) fail(ErrorCode::unsupported, "{}", text());
 }
 
-}  // namespace saccade::import
+}  // namespace saccade
