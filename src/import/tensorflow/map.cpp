@@ -9,7 +9,14 @@ std::vector<Row> all_rows() {
   for (const auto family : {
            basic_rows(),
            control_rows(),
+           convolution_rows(),
+           elementwise_rows(),
+           index_rows(),
            list_rows(),
+           network_rows(),
+           quantize_rows(),
+           shape_rows(),
+           vision_rows(),
        })
     rows.insert(rows.end(), family.begin(), family.end());
   return rows;

@@ -179,6 +179,13 @@ std::vector<Row> all_rows();
 // The families, one function in each map_<family>.cpp.
 std::span<const Row> basic_rows();
 std::span<const Row> control_rows();
+std::span<const Row> convolution_rows();
+std::span<const Row> elementwise_rows();
+std::span<const Row> index_rows();
 std::span<const Row> list_rows();
+std::span<const Row> network_rows();
+std::span<const Row> quantize_rows();
+std::span<const Row> shape_rows();
+std::span<const Row> vision_rows();
 
 }  // namespace saccade::tensorflow
