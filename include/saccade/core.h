@@ -54,6 +54,9 @@ inline constexpr Key<Hint> hint{"PERFORMANCE_HINT"};
 inline constexpr Key<int> threads{"INFERENCE_NUM_THREADS"};
 /// Runs at once; 0, the default: by the hint.
 inline constexpr Key<int> streams{"NUM_STREAMS"};
+/// Convolutions add products up as they are defined. Otherwise Winograd's algorithm may be chosen, whose rounding errors are
+/// some times larger (about 1e-5 of the outputs' standard deviation).
+inline constexpr Key<bool> exact{"EXACT"};
 /// Requests keep the time of every step.
 inline constexpr Key<bool> profile{"PERF_COUNT"};
 

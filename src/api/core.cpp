@@ -68,6 +68,7 @@ constexpr PropertyRow kProperties[] = {
     {properties::hint.name, "LATENCY or THROUGHPUT", [](const auto& v, auto& o) { return read_hint(v, o.hint); }},
     {properties::threads.name, "a number from 0 to 4096", [](const auto& v, auto& o) { return read_count(v, o.threads); }},
     {properties::streams.name, "a number from 0 to 4096", [](const auto& v, auto& o) { return read_count(v, o.streams); }},
+    {properties::exact.name, "true or false", [](const auto& v, auto& o) { return read_switch(v, o.exact); }},
     {properties::profile.name, "true or false", [](const auto& v, auto& o) { return read_switch(v, o.profile); }},
 };
 

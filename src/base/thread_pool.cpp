@@ -107,7 +107,7 @@ int ThreadPool::work(std::size_t self, std::uint32_t epoch) noexcept {
   int count = 0;
   for (std::size_t i = 0; i < shares_.size(); ++i) {
     Share& share = shares_[(self + i) % shares_.size()];
-    for (int band = 0; claim(share, epoch, band); ++count) call_(context_, band);
+    for (int band = 0; claim(share, epoch, band); ++count) call_(context_, band, static_cast<int>(self));
   }
   return count;
 }
@@ -139,7 +139,7 @@ void ThreadPool::run_bands(int bands, Call call, void* context) noexcept {
   const FlushDenormals flush;
   const int count = threads();
   if (bands <= 1 || count == 1 || taken_.exchange(true, std::memory_order_acquire)) {
-    for (int band = 0; band < bands; ++band) call(context, band);
+    for (int band = 0; band < bands; ++band) call(context, band, 0);
     return;
   }
   call_ = call;

@@ -28,18 +28,23 @@ class ThreadPool {
 
   int threads() const noexcept { return static_cast<int>(shares_.size()); }
 
-  /// Calls body(band) once for each band in [0, bands), at most 65535, and returns when all are done. Thread t starts with the
-  /// t-th run of neighbouring bands and helps others when it has finished. Denormals are flushed meanwhile; body must not throw.
+  /// Calls body(band) or body(band, thread) once for each band in [0, bands), at most 65535, and returns when all are done; no two calls with
+  /// the same thread in [0, threads()) run at once, unless several callers do. Thread t starts with the t-th run of neighbouring bands and helps others when it has finished. Denormals are flushed meanwhile; body must not throw.
   /// May be called from several threads, and from a body: whoever finds the pool taken runs all of its bands itself.
   template <class Body>
   void run(int bands, Body&& body) noexcept {
     using Plain = std::remove_reference_t<Body>;
-    run_bands(bands, [](void* context, int band) { (*static_cast<Plain*>(context))(band); },
+    run_bands(bands, [](void* context, int band, [[maybe_unused]] int thread) {
+      if constexpr (std::is_invocable_v<Plain&, int, int>)
+        (*static_cast<Plain*>(context))(band, thread);
+      else
+        (*static_cast<Plain*>(context))(band);
+    },
               const_cast<void*>(static_cast<const void*>(std::addressof(body))));
   }
 
  private:
-  using Call = void (*)(void*, int);
+  using Call = void (*)(void*, int, int);
   struct alignas(64) Share {
     std::atomic<std::uint64_t> state{0};  // epoch (32 bits) | next band (16) | end (16)
   };

@@ -21,6 +21,7 @@ struct CompileOptions {
   int streams = 0;  ///< requests that run at once; 0: by the hint
   Hint hint = Hint::latency;
   bool profile = false;  ///< requests keep per-step times
+  bool exact = false;    ///< sums of products as the operators define them, without fast algorithms that round otherwise
 };
 
 /// One step's time in the last run.

@@ -30,6 +30,8 @@ void finish_pixels(const Epilogue& e, bool with_first, float* out, Index pitch, 
 DenseShape dense_shape(Index k_total, Index n);
 void dense_pack(const DensePack&);
 void dense(const DenseArgs&, const DenseBand&);
+void winograd_input(const WinogradInput&);
+void winograd_output(const WinogradOutput&);
 void depthwise_pack(const DepthwisePack&);
 void depthwise_row(const DepthwiseArgs&);
 void pool_row(const PoolArgs&);

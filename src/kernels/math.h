@@ -80,9 +80,21 @@ SACCADE_INLINE F log1p(F x) {
   return select((u == splat(1.f)) | (x == splat(__builtin_inff())) | (u == zero()), select(u == splat(1.f), x, log(u)), y);
 }
 
-/// 3 ulp.
-SACCADE_INLINE F sigmoid(F x) { return splat(1.f) / (splat(1.f) + exp(neg(x))); }
-SACCADE_INLINE F silu(F x) { return x / (splat(1.f) + exp(neg(x))); }
+// 1 + e^−x for x from −87 to 87, beyond that as at the ends. The rounding to a whole exponent is done by adding a number
+// whose last place is 1; its low bits then are the exponent.
+SACCADE_INLINE F one_plus_exp_neg(F x) {
+  const F y = neg(min(splat(87.f), max(splat(-87.f), x)));
+  const F t = mul_add(y, splat(1.44269504f), splat(12582912.f));
+  const F n = t - splat(12582912.f);
+  const F r = neg_mul_add(n, splat(-2.12194440e-4f), neg_mul_add(n, splat(0.693359375f), y));
+  const F p = polynomial(r, {0.49999994f, 0.16666521f, 0.04166839f, 0.008368719f, 0.0013814607f});
+  const F e = splat(1.f) + mul_add(p, r * r, r);
+  return splat(1.f) + as_float(as_int(e) + shift_left<23>(as_int(t)));
+}
+
+/// 3 ulp; 0 below −87.
+SACCADE_INLINE F sigmoid(F x) { return select(x < splat(-87.f), zero(), splat(1.f) / one_plus_exp_neg(x)); }
+SACCADE_INLINE F silu(F x) { return select(x < splat(-87.f), zero(), x / one_plus_exp_neg(x)); }
 
 /// 3 ulp.
 SACCADE_INLINE F tanh(F x) {
@@ -134,8 +146,7 @@ SACCADE_INLINE F gelu_erf(F x) {
 /// x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) / 2
 SACCADE_INLINE F gelu_tanh(F x) {
   const F u = x * mul_add(splat(0.0713548163f), x * x, splat(1.59576912f));
-  const F y = x / (splat(1.f) + exp(neg(u)));
-  return select(x == splat(-__builtin_inff()), zero(), y);
+  return select(u < splat(-87.f), zero(), x / one_plus_exp_neg(u));
 }
 
 // Lane by lane through the C library: what is rare, or has no short exact form.

@@ -129,6 +129,33 @@ struct DensePack {
   Index n_begin = 0, n_end = -1; ///< channels to pack, as in DenseBand; n_end < 0: to the end
 };
 
+// ---- Winograd F(4,3): 3×3 convolutions of stride 1 -----------------------------------------------------------------------
+//
+// Tiles of 4×4 outputs, which overlap in 6×6 inputs. Transformed values lie as [position][tile][channel], position = 6·row + column;
+// between the transforms stands one `dense` for each position. Weights are transformed by the plan: G g Gᵀ.
+
+/// Some neighbouring tiles of a row of tiles.
+struct WinogradInput {
+  const float* rows[6] = {};   ///< input rows, pixel 0; null rows lie outside of the image
+  Index pitch = 0;             ///< floats between neighbouring pixels
+  Index x = 0, width = 0;      ///< first column of the first tile, may be negative; pixels of an input row
+  Index tiles = 0, channels = 0;
+  float* out = nullptr;        ///< stored in whole vectors: tile_pitch is a multiple of 16
+  Index position_pitch = 0, tile_pitch = 0;
+};
+
+/// From products to outputs, and what follows them.
+struct WinogradOutput {
+  const float* in = nullptr;   ///< tile_pitch is a multiple of 16
+  Index position_pitch = 0, tile_pitch = 0;
+  Index tiles = 0, channels = 0;
+  float* out = nullptr;        ///< first pixel of the first tile
+  Index out_pitch = 0, out_line_pitch = 0;
+  Index rows = 4, width = 0;   ///< rows and columns that exist from there on
+  Lanes lanes = Lanes::masked;
+  Epilogue epilogue;           ///< `other` is at the first pixel too
+};
+
 // ---- rows of images ------------------------------------------------------------------------------------------------
 
 /// A window sliding along `kh` input rows. Row pointers point at pixel 0; null rows lie outside of the image. Nothing
@@ -360,6 +387,9 @@ struct KernelTable {
   DenseShape (*dense_shape)(Index k_total, Index n);
   void (*dense_pack)(const DensePack&);
   void (*dense)(const DenseArgs&, const DenseBand&);
+
+  void (*winograd_input)(const WinogradInput&);
+  void (*winograd_output)(const WinogradOutput&);
 
   void (*depthwise_pack)(const DepthwisePack&);
   void (*depthwise_row)(const DepthwiseArgs&);

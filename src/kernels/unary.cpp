@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions of one variable over rows, and the epilogues that a tile does not do in its registers.
+#include "kernels/epilogue.h"
 #include "kernels/functions.h"
 #include "kernels/level.h"
 
@@ -46,20 +47,61 @@ void scale_shift(const ScaleShiftArgs& a) {
 
 namespace {
 
-void apply_block(const Activation& act, const FinishArgs& f) {
-  if (act.fn != Fn::prelu) return apply_row(act, f.sums, f.sums, f.rows * f.width);
-  Activation shifted = act;
-  shifted.slope += f.n0;
-  for (Index r = 0; r < f.rows; ++r) apply_row(shifted, f.sums + r * f.width, f.sums + r * f.width, f.valid);
+// Everything in one pass; `first` takes a vector.
+template <class Function>
+SACCADE_INLINE void finish_block(const FinishArgs& f, Function first) {
+  const Epilogue& e = *f.epilogue;
+  const bool combines = e.combine != Combine::none, add = e.combine == Combine::add;
+  float low, high;
+  clip_bounds(e.second, low, high);
+  const F lo = splat(low), hi = splat(high);
+  for (Index r = 0; r < f.rows; ++r) {
+    const float* row = f.sums + r * f.width;
+    for (Index i = 0; i < f.stored; i += kLanes) {
+      const Index valid = smaller(f.valid - i, kLanes), n = f.n0 + i;
+      F x = load(row + i);
+      if (!f.bias_done) {
+        const F scale = e.scale ? load_n(e.scale + n, valid) : splat(1.f), bias = e.bias ? load_n(e.bias + n, valid) : zero();
+        x = mul_add(x, scale, bias);
+      }
+      F other = zero();
+      if (combines) other = valid == kLanes ? load(f.other[r] + i) : load_n(f.other[r] + i, valid);
+      if (combines && e.before) x = add ? x + other : x * other;
+      x = first(x);
+      if (combines && !e.before) x = add ? x + other : x * other;
+      x = min(hi, max(lo, x));
+      float* to = f.out[r] + n / 16 * f.block_pitch + n % 16;
+      const Index stored = smaller(f.stored - i, kLanes);
+      if (stored == kLanes) {
+        store(to, x);
+      } else {
+        store_n(to, x, stored);
+      }
+    }
+  }
 }
 
-void combine_block(const FinishArgs& f) {
-  const bool add = f.epilogue->combine == Combine::add;
+// Activations that finish_block does not have: with a slope a channel first, or any but a clip second.
+void finish_channels(const FinishArgs& f) {
+  const Epilogue& e = *f.epilogue;
   for (Index r = 0; r < f.rows; ++r) {
     float* row = f.sums + r * f.width;
-    for (Index i = 0; i < f.valid; i += kLanes) {
-      const F x = load(row + i), y = load_n(f.other[r] + i, smaller(f.valid - i, kLanes));
-      store(row + i, add ? x + y : x * y);
+    for (Index i = 0; i < f.valid; i += 16) {
+      const Index n = smaller(f.valid - i, 16);
+      Epilogue part = e;
+      if (part.scale) part.scale += f.n0 + i;
+      if (part.bias) part.bias += f.n0 + i;
+      if (!part.scale && part.bias && !f.bias_done) {
+        for (Index c = 0; c < n; ++c) row[i + c] += part.bias[c];
+      }
+      if (part.first.slope) part.first.slope += f.n0 + i;
+      if (part.second.slope) part.second.slope += f.n0 + i;
+      if (e.combine != Combine::none) part.other = f.other[r] + i;
+      finish_pixels(part, true, row + i, 16, 1, n);
+    }
+    for (Index i = 0; i < f.stored; i += kLanes) {
+      const Index n = f.n0 + i;
+      store_n(f.out[r] + n / 16 * f.block_pitch + n % 16, load(row + i), smaller(f.stored - i, kLanes));
     }
   }
 }
@@ -68,32 +110,15 @@ void combine_block(const FinishArgs& f) {
 
 void finish_rows(const FinishArgs& f) {
   const Epilogue& e = *f.epilogue;
-  if (!f.bias_done && (e.scale || e.bias)) {
-    for (Index r = 0; r < f.rows; ++r) {
-      float* row = f.sums + r * f.width;
-      for (Index i = 0; i < f.valid; i += kLanes) {
-        const Index count = smaller(f.valid - i, kLanes);
-        const F scale = e.scale ? load_n(e.scale + f.n0 + i, count) : splat(1.f);
-        const F bias = e.bias ? load_n(e.bias + f.n0 + i, count) : zero();
-        store(row + i, mul_add(load(row + i), scale, bias));
-      }
-    }
-  }
-  const bool combines = e.combine != Combine::none;
-  if (combines && e.before) combine_block(f);
-  apply_block(e.first, f);
-  if (combines && !e.before) combine_block(f);
-  apply_block(e.second, f);
-  for (Index r = 0; r < f.rows; ++r) {
-    const float* row = f.sums + r * f.width;
-    for (Index i = 0; i < f.stored; i += kLanes) {
-      const Index n = f.n0 + i;
-      store_n(f.out[r] + n / 16 * f.block_pitch + n % 16, load(row + i), smaller(f.stored - i, kLanes));
-    }
-  }
+  if (e.first.fn == Fn::prelu || !is_clip(e.second)) return finish_channels(f);
+  with_function(e.first, [&](auto first) __attribute__((always_inline)) { finish_block(f, first); });
 }
 
 void finish_pixels(const Epilogue& e, bool with_first, float* out, Index pitch, Index rows, Index n) {
+  if (pitch == n && !e.scale && e.combine == Combine::none && e.first.fn != Fn::prelu && e.second.fn != Fn::prelu) {
+    if (with_first) apply_row(e.first, out, out, rows * n);
+    return apply_row(e.second, out, out, rows * n);
+  }
   for (Index r = 0; r < rows; ++r, out += pitch) {
     const auto combine = [&] {
       const float* other = e.other + r * e.other_pitch;

@@ -11,6 +11,7 @@
 #include "plan/lower.h"
 #include "plan/parallel.h"
 #include "plan/steps.h"
+#include "plan/winograd.h"
 
 namespace saccade::plan {
 
@@ -277,6 +278,7 @@ bool lower_convolution(Lowering& l, const Node& node, const ops::Window& window,
     }
     const Place out = as_image(l.destination_along(chain.result, 1));
     if (depthwise) return lower_depthwise(l, chain, weights, in, out, other, g, epilogue);
+    if (winograd_wins(l, g, groups)) return lower_winograd(l, chain, weights, in, out, other, g, epilogue);
     for (Index i = 0; i < groups; ++i)
       lower_dense(l, chain, weights, in, out, other, g, {i, i * (g.c / groups), g.c / groups, i * (g.o / groups), g.o / groups}, epilogue);
   });

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "plan/program.h"
 #include "plan/steps.h"
 
 namespace saccade::plan {
@@ -23,8 +24,8 @@ Place dense_place(BufferId buffer, ElementType type, const Shape& dims) { return
 
 }  // namespace
 
-Lowering::Lowering(const graph::Graph& g, const kernels::KernelTable& table, PackStore& p, Plan& plan)
-    : graph(g), k(table), packs(p), plan_(plan), layouts_(choose_layouts(g)), places_(g.value_limit()), absorbed_(g.node_limit(), 0) {
+Lowering::Lowering(const graph::Graph& g, Machine& machine, Plan& plan)
+    : graph(g), k(machine.k), packs(machine.packs), exact(machine.exact), plan_(plan), layouts_(choose_layouts(g)), places_(g.value_limit()), absorbed_(g.node_limit(), 0) {
   for (std::size_t i = 0; i < g.inputs().size(); ++i) {
     const ValueId v = g.inputs()[i];
     Buffer b;
@@ -178,6 +179,7 @@ void Lowering::emit(std::unique_ptr<Step> step) {
     for (const auto* places : {&step->reads, &step->writes})
       for (const Place& p : *places) step->bytes += static_cast<double>(element_count(p.dims)) * static_cast<double>(size_in_bytes(p.type));
   }
+  plan_.scratch_bytes = std::max(plan_.scratch_bytes, (step->scratch_bytes + 4095) / 4096 * 4096);
   plan_.steps.push_back(std::move(step));
 }
 
@@ -214,9 +216,9 @@ void Lowering::defer(const Chain& chain, std::function<void()> action) {
     deferred_[chain.nodes.back().index] = std::move(action);
 }
 
-std::unique_ptr<Plan> make_plan(const graph::Graph& graph, const kernels::KernelTable& table, PackStore& packs) {
+std::unique_ptr<Plan> make_plan(const graph::Graph& graph, Machine& machine) {
   auto plan = std::make_unique<Plan>();
-  Lowering(graph, table, packs, *plan).run();
+  Lowering(graph, machine, *plan).run();
   return plan;
 }
 

@@ -35,15 +35,18 @@ struct Chain {
   bool before = false;
 };
 
+struct Machine;
+
 class Lowering {
  public:
-  Lowering(const graph::Graph& graph, const kernels::KernelTable& table, PackStore& packs, Plan& plan);
+  Lowering(const graph::Graph& graph, Machine& machine, Plan& plan);
   /// Fills the plan.
   void run();
 
   const graph::Graph& graph;
   const kernels::KernelTable& k;
   PackStore& packs;
+  const bool exact;  ///< see Machine
 
   /// Where a value lies. Constants get a buffer on first demand.
   const Place& place(graph::ValueId value);
@@ -107,7 +110,7 @@ std::optional<kernels::Activation> activation_of(const ops::Unary& op);
 using LowerFunction = bool (*)(Lowering&, const graph::Node&);
 LowerFunction find_lowering(const graph::Node& node);
 
-/// The plan of a graph whose values all have static types. Not thread safe; constants are packed through `packs`.
-std::unique_ptr<Plan> make_plan(const graph::Graph& graph, const kernels::KernelTable& table, PackStore& packs);
+/// The plan of a graph whose values all have static types. Not thread safe; constants are packed through the machine's store.
+std::unique_ptr<Plan> make_plan(const graph::Graph& graph, Machine& machine);
 
 }  // namespace saccade::plan

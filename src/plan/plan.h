@@ -35,6 +35,8 @@ struct Run {
   const kernels::KernelTable& k;
   ThreadPool* pool;  ///< null: this thread alone
   std::byte* const* bases;
+  std::byte* scratch = nullptr;  ///< of thread t: scratch + t·scratch_pitch
+  std::size_t scratch_pitch = 0;
 
   template <class T>
   T* at(const Place& place) const {
@@ -43,7 +45,8 @@ struct Run {
   float* floats(const Place& place) const { return at<float>(place); }
 
   /// Calls fn(begin, end) on pieces of [0, count), each a multiple of `grain` but the last, on all threads if the whole is
-  /// worth it: `work` is an estimate in nanoseconds of one thread.
+  /// worth it: `work` is an estimate in nanoseconds of one thread. A function of three arguments also gets the memory of the
+  /// thread that it runs on, of the step's scratch_bytes.
   template <class F>
   void parallel(std::int64_t count, std::int64_t grain, double work, F&& fn) const;
 };
@@ -59,6 +62,7 @@ class Step {
   std::string kernel;  ///< "dense 3x3", "copy: channels last", "evaluate"
   double flops = 0, bytes = 0;
   bool exact_denormals = false;  ///< must not run under flush-to-zero
+  std::size_t scratch_bytes = 0; ///< memory that each thread needs while the step runs
   std::vector<Place> reads, writes;
 };
 
@@ -70,6 +74,7 @@ struct Plan {
   std::vector<Place> inputs;
   std::size_t arena_bytes = 0;
   std::size_t arena_lower_bound = 0;  ///< the most bytes alive at one step
+  std::size_t scratch_bytes = 0;    ///< the most that a step needs a thread
   bool has_evaluate = false;        ///< some step may throw and allocate
 };
 

@@ -107,8 +107,8 @@ double distance(const Tensor& a, const Tensor& b) {
   return worst / unit;
 }
 
-std::shared_ptr<Program> program(const Graph& graph, Isa isa) {
-  return std::make_shared<Program>(std::make_shared<Machine>(kernels::select(isa)), std::make_shared<Graph>(graph));
+std::shared_ptr<Program> program(const Graph& graph, Isa isa, bool exact = false) {
+  return std::make_shared<Program>(std::make_shared<Machine>(kernels::select(isa), exact), std::make_shared<Graph>(graph));
 }
 
 // Runs on every level, with one thread and with two, twice in the same workspace.
@@ -145,6 +145,30 @@ TEST(Plan, ConvolutionSweep) {
         net.output(net.relu(net.conv(x, o, k, stride, pad, dilation)));
         expect_parity(net, {random_tensor({2, c, 11, 9}, 7)});
       }
+}
+
+TEST(Plan, WinogradSweep) {
+  struct Case {
+    std::int64_t n, c, o, h, w, pad;
+  };
+  for (const Case& c : {Case{1, 16, 16, 8, 8, 1}, Case{1, 17, 19, 9, 13, 1}, Case{2, 33, 32, 10, 11, 1}, Case{1, 16, 40, 14, 14, 0}, Case{1, 64, 20, 7, 30, 2}, Case{1, 20, 64, 31, 9, 1}}) {
+    Net net;
+    const ValueId x = net.input(Shape{c.n, c.c, c.h, c.w}), y = net.conv(x, c.o, 3, 1, c.pad);
+    net.output(net.relu(y));
+    net.output(net.unary(UnaryKind::Sigmoid, net.conv(x, c.o, 3, 1, c.pad)));
+    if (c.pad == 1) {
+      const ValueId shortcut = net.conv(x, c.o, 1);
+      net.output(net.relu(net.binary(BinaryKind::Add, shortcut, net.conv(x, c.o, 3, 1, 1))));
+    }
+    const std::vector<Shape> shapes{{c.n, c.c, c.h, c.w}};
+    for (Isa isa : levels())
+      if (isa != Isa::scalar) {
+        const auto fast = program(net.graph, isa)->compile(shapes), exact = program(net.graph, isa, true)->compile(shapes);
+        EXPECT_NE(find_step(*fast->plan, "winograd"), nullptr) << print(*fast->plan);
+        EXPECT_EQ(find_step(*exact->plan, "winograd"), nullptr);
+      }
+    expect_parity(net, {random_tensor({c.n, c.c, c.h, c.w}, 9)}, 3e-5);
+  }
 }
 
 TEST(Plan, OneDimensionalConvolution) {

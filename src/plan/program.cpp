@@ -90,7 +90,7 @@ class Cutter {
       for (std::size_t i = 0; i < g_.outputs().size(); ++i) from_[g_.outputs()[i].value.index] = {Source::From::plan, i, {}};
       whole_ = true;
     }
-    c.plan = make_plan(head, machine_->k, machine_->packs);
+    c.plan = make_plan(head, *machine_);
   }
 
   void build_dynamic(Compilation& c) {

@@ -22,6 +22,7 @@ namespace saccade::plan {
 /// What the programs of one model share.
 struct Machine {
   const kernels::KernelTable& k;
+  bool exact = false;  ///< only algorithms that add the products of the definition up
   PackStore packs;
 };
 
@@ -112,6 +113,7 @@ class Workspace {
   ThreadPool* pool_;
   bool profile_;
   std::list<Instance> instances_;  // most recent first
+  Arena scratch_;                  // of all threads, for the plan that needs most
   std::vector<StepTime> times_;
 };
 

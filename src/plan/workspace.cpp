@@ -6,6 +6,7 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/thread_pool.h"
 #include "ops/control_flow.h"
 #include "plan/program.h"
 #include "plan/steps.h"
@@ -76,7 +77,9 @@ void Workspace::run_plan(const Program& program, Instance& inst, std::span<const
     if (b.kind == Buffer::Kind::input) inst.bases[i] = static_cast<std::byte*>(const_cast<void*>(inputs[static_cast<std::size_t>(b.index)].raw()));
     if (b.kind == Buffer::Kind::output) inst.bases[i] = static_cast<std::byte*>(outputs[static_cast<std::size_t>(b.index)].raw());
   }
-  const Run run{const_cast<Program&>(program).machine().k, pool_, inst.bases.data()};
+  const std::size_t threads = pool_ == nullptr ? 1 : static_cast<std::size_t>(pool_->threads());
+  if (scratch_.size() < threads * plan.scratch_bytes) scratch_ = Arena(threads * plan.scratch_bytes);
+  const Run run{const_cast<Program&>(program).machine().k, pool_, inst.bases.data(), scratch_.data(), plan.scratch_bytes};
   for (const auto& step : plan.steps) {
     const double start = profile_ ? milliseconds() : 0;
     if (step->exact_denormals) {

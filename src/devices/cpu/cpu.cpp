@@ -87,7 +87,7 @@ class CpuDevice final : public Device {
     const int usable = usable_cores();
     int threads = options.threads > 0 ? options.threads : usable;
     if (options.hint == Hint::throughput) threads = 1;  // one request a core
-    auto machine = std::make_shared<plan::Machine>(kernels::select(allowed_isa()));
+    auto machine = std::make_shared<plan::Machine>(kernels::select(allowed_isa()), options.exact);
     auto program = std::make_shared<plan::Program>(machine, std::move(optimised));
     // a model with fixed shapes is planned now, so that the first inference is like the others
     std::vector<Shape> shapes;

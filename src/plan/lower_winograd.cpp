@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// 3×3 convolutions of stride 1 by Winograd's F(4,3), in blocks of tiles whose transformed values stay in the cache:
+// transform the inputs, 36 products of matrices, transform the outputs.
+#include <algorithm>
+#include <array>
+
+#include "plan/dense_step.h"
+#include "plan/parallel.h"
+#include "plan/winograd.h"
+
+namespace saccade::plan {
+
+namespace {
+
+constexpr Index kPositions = 36;
+
+Index padded(Index n) { return (n + 15) / 16 * 16; }
+
+class WinogradStep final : public Step {
+ public:
+  Place in, out, other;
+  Tensor weights;  // dense packing of each position
+  Geometry g{};
+  kernels::Epilogue epilogue;
+  kernels::Lanes lanes = kernels::Lanes::masked;
+  Index packed_floats = 0, tile_rows = 0, tile_columns = 0;
+  Index block_tiles = 0;  // consecutive tiles in raster order
+
+  void run(const Run& run) const override {
+    const Index tiles = tile_rows * tile_columns, blocks = (tiles + block_tiles - 1) / block_tiles;
+    for (Index b = 0; b < g.n; ++b)
+      run.parallel(blocks, 1, flops / static_cast<double>(g.n) * 0.006, [&](Index begin, Index end, std::byte* scratch) {
+        for (Index i = begin; i < end; ++i) block(run, b, i * block_tiles, std::min(tiles, (i + 1) * block_tiles), reinterpret_cast<float*>(scratch));
+      });
+  }
+
+ private:
+  void block(const Run& run, Index b, Index first, Index last, float* scratch) const {
+    const Index c_pitch = padded(g.c), n_pitch = padded(g.o), tiles = last - first;
+    // one vector between positions keeps the 36 streams of a tile out of the same cache sets
+    const Index in_position = tiles * c_pitch + 16, out_position = tiles * n_pitch + 16;
+    float* const before = scratch;
+    float* const after = scratch + kPositions * (block_tiles * c_pitch + 16);
+    const float* image = run.floats(in) + b * batch_stride(in);
+    for_rows(first, last, [&](Index row, Index column, Index count, Index at) {
+      kernels::WinogradInput a;
+      for (Index y = 0; y < 6; ++y) {
+        const Index iy = row * 4 - g.pt + y;
+        a.rows[y] = iy < 0 || iy >= g.h ? nullptr : image + iy * line(in);
+      }
+      a.pitch = pixel(in);
+      a.x = column * 4 - g.pl;
+      a.width = g.w;
+      a.tiles = count;
+      a.channels = g.c;
+      a.out = before + at * c_pitch;
+      a.position_pitch = in_position;
+      a.tile_pitch = c_pitch;
+      run.k.winograd_input(a);
+    });
+    kernels::DenseArgs d;
+    d.rows.pitch = c_pitch;
+    d.k = g.c;
+    d.n = g.o;
+    d.out_pitch = n_pitch;
+    d.lanes = kernels::Lanes::full;
+    for (Index p = 0; p < kPositions; ++p) {
+      d.rows.base = before + p * in_position;
+      d.weights = weights.data<float>() + p * packed_floats;
+      d.out = after + p * out_position;
+      run.k.dense(d, {0, tiles, 0, g.o});
+    }
+    float* const result = run.floats(out) + b * batch_stride(out);
+    const float* const second = other.valid() ? run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other)) : nullptr;
+    for_rows(first, last, [&](Index row, Index column, Index count, Index at) {
+      kernels::WinogradOutput a;
+      a.in = after + at * n_pitch;
+      a.position_pitch = out_position;
+      a.tile_pitch = n_pitch;
+      a.tiles = count;
+      a.channels = g.o;
+      a.out = result + row * 4 * line(out) + column * 4 * pixel(out);
+      a.out_pitch = pixel(out);
+      a.out_line_pitch = line(out);
+      a.rows = std::min<Index>(4, g.oh - row * 4);
+      a.width = g.ow - column * 4;
+      a.lanes = lanes;
+      a.epilogue = epilogue;
+      if (second != nullptr) a.epilogue.other = epilogue.other_pitch == 0 ? second : second + row * 4 * line(other) + column * 4 * pixel(other);
+      run.k.winograd_output(a);
+    });
+  }
+
+  // Calls fn(row, column, count, position in the block) for the stretch of each row of tiles.
+  template <class F>
+  void for_rows(Index first, Index last, F fn) const {
+    for (Index t = first; t < last;) {
+      const Index row = t / tile_columns, column = t % tile_columns, count = std::min(last - t, tile_columns - column);
+      fn(row, column, count, t - first);
+      t += count;
+    }
+  }
+};
+
+// G g Gᵀ of one filter.
+void transform_filter(const float* g, std::array<double, kPositions>& out) {
+  const auto apply = [](double a, double b, double c, std::array<double, 6>& y) {
+    y = {a, (a + b + c) / 3, (-a + b - c) / 3, (-16 * a - 8 * b - 4 * c) / 15, (a - 2 * b + 4 * c) / 15, c};
+  };
+  std::array<std::array<double, 6>, 3> columns;
+  for (std::size_t x = 0; x < 3; ++x) apply(g[x], g[3 + x], g[6 + x], columns[x]);
+  for (std::size_t r = 0; r < 6; ++r) {
+    std::array<double, 6> y;
+    apply(columns[0][r], columns[1][r], columns[2][r], y);
+    std::copy(y.begin(), y.end(), out.begin() + static_cast<std::ptrdiff_t>(6 * r));
+  }
+}
+
+// All positions, packed one after the other.
+Tensor transformed(Lowering& l, const Tensor& weights, const Geometry& g, Index packed) {
+  return l.packs.get(weights, std::string(l.k.isa) + "/winograd43", packed * kPositions, [&](float* dst) {
+    const Index matrix = g.o * g.c;
+    std::vector<float> plain(static_cast<std::size_t>(matrix * kPositions));  // [position][o][c]
+    std::array<double, kPositions> one;
+    for (Index i = 0; i < matrix; ++i) {
+      transform_filter(weights.data<float>() + 9 * i, one);
+      for (Index p = 0; p < kPositions; ++p) plain[static_cast<std::size_t>(p * matrix + i)] = static_cast<float>(one[static_cast<std::size_t>(p)]);
+    }
+    for (Index p = 0; p < kPositions; ++p)
+      l.k.dense_pack({.src = plain.data() + p * matrix, .n = g.o, .c = g.c, .stride_n = g.c, .stride_c = 1, .dst = dst + p * packed});
+  });
+}
+
+// Bytes of the second-level cache that a block's values may take.
+constexpr Index kBlockBytes = 384 * 1024;
+
+}  // namespace
+
+bool winograd_wins(const Lowering& l, const Geometry& g, Index groups) {
+  if (l.exact || groups != 1 || g.kh != 3 || g.kw != 3 || g.sh != 1 || g.sw != 1 || g.dh != 1 || g.dw != 1 || l.k.lanes < 8) return false;
+  const auto tiles = static_cast<double>(((g.oh + 3) / 4) * ((g.ow + 3) / 4)), c = static_cast<double>(g.c), o = static_cast<double>(g.o);
+  // in cycles of a multiply-add of one vector: products, and transforms by the vectors that they load, compute and store
+  const double lanes = l.k.lanes, direct = 9 * static_cast<double>(g.oh * g.ow) * c * o / lanes / 2;
+  const double products = kPositions * tiles * c * o / lanes / 2, transforms = tiles * (c * 170 + o * 130) / lanes;
+  return g.c >= 16 && g.o >= 16 && products * 1.1 + transforms < direct * 0.9;
+}
+
+void lower_winograd(Lowering& l, const Chain& chain, const Tensor& weights, const Place& in, const Place& out, const Place& other, const Geometry& g,
+                    const kernels::Epilogue& epilogue) {
+  auto step = std::make_unique<WinogradStep>();
+  step->in = in;
+  step->out = out;
+  step->other = other;
+  step->g = g;
+  step->epilogue = epilogue;
+  step->lanes = l.owns_padding(out, pixel(out)) ? kernels::Lanes::full : kernels::Lanes::masked;
+  step->packed_floats = l.k.dense_shape(g.c, g.o).packed_floats;
+  step->weights = transformed(l, weights, g, step->packed_floats);
+  step->tile_rows = (g.oh + 3) / 4;
+  step->tile_columns = (g.ow + 3) / 4;
+  const Index tiles = step->tile_rows * step->tile_columns, tile_bytes = kPositions * 4 * (padded(g.c) + padded(g.o));
+  // few tiles would leave the products waiting for their weights
+  const Index most = std::min(tiles, std::max<Index>(kBlockBytes / tile_bytes, 24)), blocks = (tiles + most - 1) / most;
+  step->block_tiles = (tiles + blocks - 1) / blocks;
+  step->scratch_bytes = static_cast<std::size_t>(kPositions * 4 * (step->block_tiles * (padded(g.c) + padded(g.o)) + 32));
+  step->reads = {in};
+  if (other.valid()) step->reads.push_back(other);
+  step->writes = {out};
+  emit_convolution(l, chain, std::move(step), 2.0 * static_cast<double>(g.n * g.o * g.oh * g.ow * g.c * 9), "winograd 3x3");
+}
+
+}  // namespace saccade::plan
