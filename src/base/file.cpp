@@ -80,4 +80,6 @@ std::shared_ptr<FileBytes> FileBytes::copy_of(std::span<const char> bytes) {
   return file;
 }
 
+std::shared_ptr<FileBytes> FileBytes::of_size(std::size_t size) { return std::shared_ptr<FileBytes>(new FileBytes(size, -1)); }
+
 }  // namespace saccade

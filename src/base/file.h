@@ -19,6 +19,8 @@ class FileBytes {
   static std::shared_ptr<FileBytes> open(const std::filesystem::path& path);
   /// A copy of bytes in memory.
   static std::shared_ptr<FileBytes> copy_of(std::span<const char> bytes);
+  /// Memory of that size with unspecified contents, to be filled.
+  static std::shared_ptr<FileBytes> of_size(std::size_t size);
 
   FileBytes(const FileBytes&) = delete;
   FileBytes& operator=(const FileBytes&) = delete;

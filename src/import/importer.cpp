@@ -31,13 +31,24 @@ Format sniff_text(std::string_view text) {
   if (rest.starts_with("<!DOCTYPE html") || rest.starts_with("<html")) return Format::html;
   if (rest.starts_with("<") && contains(rest, "<net")) return Format::openvino_ir;
   if (contains(rest, "layer {") || contains(rest, "layers {") || contains(rest, "layer{") || contains(rest, "input_dim:")) return Format::caffe_prototxt;
-  if (rest.starts_with("node {") || contains(rest, "\nnode {")) return Format::tensorflow_graph;
+  if (rest.starts_with("model_checkpoint_path:")) return Format::tensorflow_checkpoint;
+  if (rest.starts_with("node {") || contains(rest, "\nnode {") || contains(rest, "saved_model_schema_version")) return Format::tensorflow_graph;
   return Format::unknown;
 }
 
 // The first field of a message: its tag byte and, if it holds bytes, what they begin with.
 Format sniff_protobuf(std::span<const char> bytes) {
   if (onnx::looks_like_model(bytes)) return Format::onnx;
+  if (const auto kind = tensorflow::looks_like(bytes)) {
+    switch (*kind) {
+      case tensorflow::Kind::graph:
+      case tensorflow::Kind::graph_text: return Format::tensorflow_graph;
+      case tensorflow::Kind::saved_model: return Format::tensorflow_saved_model;
+      case tensorflow::Kind::meta_graph: return Format::tensorflow_meta_graph;
+      case tensorflow::Kind::checkpoint: return Format::tensorflow_checkpoint;
+      case tensorflow::Kind::archive: return Format::archive;
+    }
+  }
   if (bytes.size() < 4) return Format::unknown;
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
   if (byte(0) == 0x08 && byte(2) == 0x12) return Format::tensorflow_saved_model;
@@ -55,7 +66,11 @@ std::shared_ptr<const graph::Graph> read(const Source& source) {
     const Format format = sniff(source.bytes());
     switch (format) {
       case Format::onnx: return onnx::read(source.file, source.folder);
-      case Format::tensorflow_graph: return tensorflow::read(source);
+      case Format::tensorflow_graph:
+      case Format::tensorflow_saved_model:
+      case Format::tensorflow_checkpoint:
+      case Format::tensorflow_meta_graph:
+      case Format::archive: return tensorflow::read(source);
       case Format::git_lfs_pointer: fail(ErrorCode::invalid_model, "a Git LFS pointer, not the model itself: run 'git lfs pull'");
       case Format::html: fail(ErrorCode::invalid_model, "a web page, not a model: the download went wrong");
       case Format::unknown: fail(ErrorCode::invalid_model, "{}", source.bytes().empty() ? "the file is empty" : "not a model of a known format");
@@ -78,6 +93,8 @@ std::string_view to_string(Format format) noexcept {
     case Format::tensorflow_graph: return "TensorFlow GraphDef";
     case Format::tensorflow_saved_model: return "TensorFlow SavedModel";
     case Format::tensorflow_checkpoint: return "TensorFlow checkpoint";
+    case Format::tensorflow_meta_graph: return "TensorFlow meta graph";
+    case Format::archive: return "archive (.tar.gz)";
     case Format::keras_h5: return "HDF5 (Keras .h5)";
     case Format::zip: return "zip (Keras .keras, PyTorch)";
     case Format::pytorch: return "PyTorch pickle";
@@ -103,13 +120,15 @@ Format sniff(std::span<const char> bytes) {
 }
 
 std::shared_ptr<const graph::Graph> read_model(const std::filesystem::path& path, const ReadOptions& options) {
-  const std::string name = path.string();
-  ErrorContext scope("file", name);
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {
-    if (std::filesystem::exists(path / "saved_model.pb", error)) fail(ErrorCode::unsupported, "a model in the format {}; ONNX can be read", to_string(Format::tensorflow_saved_model));
-    fail(ErrorCode::invalid_argument, "a folder, not a model file");
+    if (const auto model = tensorflow::model_in_folder(path); !model.empty()) return read_model(model, options);
+    const std::string folder = path.string();
+    ErrorContext scope("folder", folder);
+    fail(ErrorCode::invalid_argument, "a folder without a model: no saved_model.pb and no frozen_inference_graph.pb in it");
   }
+  const std::string name = path.string();
+  ErrorContext scope("file", name);
   const auto folder = path.parent_path();
   return read({.file = FileBytes::open(path), .path = path, .folder = folder.empty() ? std::filesystem::path(".") : folder, .options = options});
 }

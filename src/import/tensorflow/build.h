@@ -41,7 +41,7 @@ class Variables {
  public:
   virtual ~Variables() = default;
   /// Throws Error(invalid_model) or Error(not_found) if there is no such variable.
-  virtual Tensor read(std::string_view name) = 0;
+  virtual Tensor read(const Resource& variable) = 0;
 };
 
 class Builder {

@@ -70,8 +70,11 @@ void choose_outputs(Network& network, std::span<const std::string> names) {
   }
   if (!names.empty()) return;
   std::vector<char> read(network.nodes.size(), 0);
-  for (const Node& n : network.nodes)
+  for (const Node& n : network.nodes) {
     for (const Port p : n.inputs) read[static_cast<std::size_t>(p.node)] = 1;
+    // what only orders others, such as the pivots of conditions
+    for (const int c : n.controls) read[static_cast<std::size_t>(c)] = 1;
+  }
   for (std::size_t i = 0; i < network.nodes.size(); ++i)
     if (!read[i] && !is_no_output(network.nodes[i].op)) network.outputs.push_back({{static_cast<int>(i), 0}, network.nodes[i].name});
   SACCADE_CHECK(!network.outputs.empty(), invalid_model, "the graph computes nothing: {}", network.nodes.empty() ? "it has no nodes" : "name its outputs");
@@ -120,6 +123,7 @@ void cut_inputs(Network& network, std::span<const std::string> names) {
     Node input{.name = cut.name, .op = "Placeholder"};
     input.custom = [type = type, name = cut.name](NodeContext& c) { return std::vector<ValueId>{c.edit.input(name, type)}; };
     const Port made{network.add(std::move(input)), 0};
+    network.inputs.push_back(made.node);
     if (cut.node >= 0)
       network[cut.node].inputs[static_cast<std::size_t>(cut.input)] = made;
     else

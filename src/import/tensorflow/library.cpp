@@ -133,6 +133,13 @@ const FunctionDef& Library::get(std::string_view name) const {
   return *f;
 }
 
+NetworkPtr Library::network(std::string_view function) { return instance(get(function), nullptr); }
+
+bool Library::uses(std::string_view function, std::string_view op) const {
+  const FunctionDef* f = find(function);
+  return f != nullptr && std::any_of(f->nodes.begin(), f->nodes.end(), [&](const NodeDef& n) { return n.op == op; });
+}
+
 NetworkPtr Library::main() {
   auto network = std::make_shared<Network>();
   network->owner = owner_;

@@ -17,6 +17,7 @@ std::vector<Row> all_rows() {
            quantize_rows(),
            shape_rows(),
            vision_rows(),
+           variable_rows(),
        })
     rows.insert(rows.end(), family.begin(), family.end());
   return rows;

@@ -42,9 +42,9 @@ struct ListState {
   ValueId slice;
 };
 
-/// A variable or another resource, by the name that its contents are stored under.
+/// A variable or another resource: the node that makes its handle, and the name that others find it by.
 struct Resource {
-  std::string name;
+  std::string name, shared_name;
 };
 
 /// What a port stands for: a tensor, a list (also the flow of a TensorArray), a resource, or the result of something unsupported.
@@ -187,5 +187,6 @@ std::span<const Row> network_rows();
 std::span<const Row> quantize_rows();
 std::span<const Row> shape_rows();
 std::span<const Row> vision_rows();
+std::span<const Row> variable_rows();
 
 }  // namespace saccade::tensorflow

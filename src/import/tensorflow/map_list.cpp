@@ -120,7 +120,7 @@ Values array(NodeContext& c) {
   ListState list{.element = c.type("dtype"), .item = c.shape_attribute("element_shape"), .size = as_scalar(c.edit, c.in(0))};
   // an unknown rank was written as a scalar by old releases
   if (list.item.ranked() && list.item.rank() == 0) list.item = {};
-  c.bind(0, {.resource = std::make_shared<const Resource>(Resource{c.name()})});
+  c.bind(0, {.resource = std::make_shared<const Resource>(Resource{c.name(), {}})});
   give(c, 1, std::move(list));
   return {};
 }

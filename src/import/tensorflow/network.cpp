@@ -59,6 +59,10 @@ std::vector<int> Network::order() const {
   std::vector<char> state(nodes.size(), fresh);
   std::vector<int> order;
   std::vector<std::pair<int, std::size_t>> stack;
+  for (const int i : inputs) {
+    state[static_cast<std::size_t>(i)] = done;
+    order.push_back(i);
+  }
   for (const Output& out : outputs) {
     if (!out.port.valid() || state[static_cast<std::size_t>(out.port.node)] != fresh) continue;
     stack.emplace_back(out.port.node, 0);

@@ -56,6 +56,7 @@ struct Network {
     std::string name;
   };
   std::vector<Output> outputs;
+  std::vector<int> inputs;       // nodes without inputs that are built first, whether anything needs them or not
   std::shared_ptr<void> owner;  // what the constants' elements live in
 
   const Node& operator[](int i) const { return nodes[static_cast<std::size_t>(i)]; }
@@ -92,6 +93,10 @@ class Library {
   /// Inlines (Stateful)PartitionedCall and calls by a function's name among the nodes that the outputs need, and gives While, If and Case
   /// their bodies, recursively. Throws Error(invalid_model) for unknown functions, recursion and more nodes than any model has.
   void expand(Network& network);
+  /// A function as it stands in the file, nothing inlined. Throws Error(invalid_model) if there is none of that name.
+  NetworkPtr network(std::string_view function);
+  /// Whether there is such a function and it has a node of that operator.
+  bool uses(std::string_view function, std::string_view op) const;
 
  private:
   NetworkPtr instance(const FunctionDef& function, const AttrList* attributes);
