@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// TensorFlow models against TensorFlow's own outputs, as the case.json beside each of them says how to compare.
+// Arguments: the folder of the models, then perhaps a device (CPU). What is absent is skipped.
+//   detections: as sets; a detection matches one of its class with IoU > .99 and a score within 1e-3, and 98 % must match, 93 % where the
+//               graph's own resize comes before (input_full.npy); raw_* within the tolerance, of Mask R-CNN as sets too
+//   labels: equal but for .1 % of the pixels;  close: max abs difference within the tolerance
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "devices/registry.h"
+#include "import/importer.h"
+#include "tensor/npy.h"
+#include "tensor/numeric.h"
+
+namespace saccade {
+namespace {
+
+namespace fs = std::filesystem;
+using Outputs = std::map<std::string, Tensor>;
+
+std::string device = "CPU";
+
+Outputs run(const fs::path& model, const std::string& input, const Tensor& data) {
+  const auto graph = import::read_model(model);
+  std::vector<Tensor> inputs, outputs;
+  for (const graph::ValueId v : graph->inputs()) {
+    if ((*graph)[v].name != input) throw std::runtime_error("the model has an input '" + (*graph)[v].name + "'");
+    inputs.push_back(data);
+  }
+  devices::make_device(device)->compile(graph, {})->request()->run(inputs, outputs);
+  Outputs named;
+  for (std::size_t i = 0; i < outputs.size(); ++i) named.emplace(graph->outputs()[i].name, outputs[i]);
+  return named;
+}
+
+double largest_difference(const Tensor& a, const Tensor& b) {
+  const auto x = to_f64(a), y = to_f64(b);
+  double worst = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) worst = std::max(worst, std::isnan(x[i]) == std::isnan(y[i]) ? std::fabs(x[i] - y[i]) : 1e30);
+  return worst;
+}
+
+double iou(const double* a, const double* b) {
+  const double h = std::min(a[2], b[2]) - std::max(a[0], b[0]), w = std::min(a[3], b[3]) - std::max(a[1], b[1]);
+  const double common = std::max(h, 0.0) * std::max(w, 0.0);
+  const double area = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common;
+  // boxes without area are equal where their corners are
+  if (area <= 0) return std::fabs(a[0] - b[0]) + std::fabs(a[1] - b[1]) + std::fabs(a[2] - b[2]) + std::fabs(a[3] - b[3]) < 1e-4 ? 1 : 0;
+  return common / area;
+}
+
+// The share of the reference's rows that have a partner of their own.
+template <class Matches>
+double matched(std::size_t wanted, std::size_t got, Matches&& matches) {
+  std::vector<char> taken(got, 0);
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < wanted; ++i)
+    for (std::size_t j = 0; j < got; ++j) {
+      if (taken[j] || !matches(i, j)) continue;
+      taken[j] = 1;
+      ++found;
+      break;
+    }
+  return wanted == 0 ? 1 : static_cast<double>(found) / static_cast<double>(wanted);
+}
+
+void compare_detections(const Outputs& want, const Outputs& got, double share, double tolerance) {
+  const auto counts = to_f64(want.at("num_detections")), our_counts = to_f64(got.at("num_detections"));
+  ASSERT_EQ(counts.size(), our_counts.size());
+  const auto boxes = to_f64(want.at("detection_boxes")), our_boxes = to_f64(got.at("detection_boxes"));
+  const auto scores = to_f64(want.at("detection_scores")), our_scores = to_f64(got.at("detection_scores"));
+  const auto classes = to_f64(want.at("detection_classes")), our_classes = to_f64(got.at("detection_classes"));
+  ASSERT_EQ(want.at("detection_boxes").shape(), got.at("detection_boxes").shape());
+  const auto slots = static_cast<std::size_t>(want.at("detection_boxes").shape()[1]);
+  for (std::size_t n = 0; n < counts.size(); ++n) {
+    EXPECT_NEAR(counts[n], our_counts[n], share > 0.95 ? 0 : 0.02 * counts[n]) << "detections in image " << n;
+    const double found = matched(static_cast<std::size_t>(counts[n]), static_cast<std::size_t>(our_counts[n]), [&](std::size_t i, std::size_t j) {
+      i += n * slots;
+      j += n * slots;
+      return classes[i] == our_classes[j] && std::fabs(scores[i] - our_scores[j]) < 1e-3 && iou(&boxes[4 * i], &our_boxes[4 * j]) > 0.99;
+    });
+    std::printf("image %zu: %.0f detections, %.1f %% matched\n", n, counts[n], 100 * found);
+    EXPECT_GE(found, share) << "image " << n;
+  }
+  if (!want.contains("raw_detection_boxes")) return;
+  const bool as_sets = want.contains("detection_masks");
+  for (const char* name : {"raw_detection_boxes", "raw_detection_scores"}) ASSERT_EQ(want.at(name).shape(), got.at(name).shape());
+  if (as_sets) {
+    const auto raw = to_f64(want.at("raw_detection_boxes")), our_raw = to_f64(got.at("raw_detection_boxes"));
+    const auto raw_scores = to_f64(want.at("raw_detection_scores")), our_raw_scores = to_f64(got.at("raw_detection_scores"));
+    const std::size_t rows = raw.size() / 4, width = raw_scores.size() / rows;
+    const double found = matched(rows, rows, [&](std::size_t i, std::size_t j) {
+      if (iou(&raw[4 * i], &our_raw[4 * j]) <= 0.99) return false;
+      for (std::size_t k = 0; k < width; ++k)
+        if (std::fabs(raw_scores[width * i + k] - our_raw_scores[width * j + k]) > 1e-3) return false;
+      return true;
+    });
+    std::printf("%.1f %% of the raw detections matched\n", 100 * found);
+    EXPECT_GE(found, share);
+  } else {
+    for (const char* name : {"raw_detection_boxes", "raw_detection_scores"}) EXPECT_LE(largest_difference(want.at(name), got.at(name)), tolerance) << name;
+  }
+}
+
+class Case : public testing::Test {
+ public:
+  Case(fs::path folder, nlohmann::json values) : folder_(std::move(folder)), values_(std::move(values)) {}
+
+  void TestBody() override {
+    const std::string input_file = values_.at("input_file");
+    Outputs want;
+    for (const auto& [name, file] : values_.at("outputs").items()) want.emplace(name, read_npy(folder_ / file.get<std::string>()));
+    const Outputs got = run(folder_ / values_.at("model").get<std::string>(), values_.at("input"), read_npy(folder_ / input_file));
+    for (const auto& [name, tensor] : want) {
+      ASSERT_TRUE(got.contains(name)) << name;
+      ASSERT_EQ(tensor.type(), got.at(name).type()) << name;
+    }
+    const std::string how = values_.at("compare");
+    const double tolerance = values_.at("tolerance");
+    if (how == "detections") {
+      compare_detections(want, got, input_file == "input_full.npy" ? 0.93 : 0.98, tolerance);
+      return;
+    }
+    for (const auto& [name, tensor] : want) {
+      ASSERT_EQ(tensor.shape(), got.at(name).shape()) << name;
+      if (how == "labels") {
+        const auto x = to_f64(tensor), y = to_f64(got.at(name));
+        std::size_t different = 0;
+        for (std::size_t i = 0; i < x.size(); ++i) different += x[i] != y[i];
+        std::printf("%zu of %zu labels differ\n", different, x.size());
+        EXPECT_LE(static_cast<double>(different), 1e-3 * static_cast<double>(x.size())) << name;
+      } else {
+        EXPECT_LE(largest_difference(tensor, got.at(name)), tolerance) << name;
+      }
+    }
+  }
+
+ private:
+  fs::path folder_;
+  nlohmann::json values_;
+};
+
+TEST(TensorFlowModels, AreThere) {
+  if (testing::UnitTest::GetInstance()->total_test_count() == 1) GTEST_SKIP() << "the models are not there";
+}
+
+void register_cases(const fs::path& models) {
+  std::error_code error;
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(models, error))
+    if (fs::exists(entry.path() / "case.json", error)) folders.push_back(entry.path());
+  std::sort(folders.begin(), folders.end());
+  for (const auto& folder : folders) {
+    std::ifstream file(folder / "case.json");
+    int number = 0;
+    for (const auto& values : nlohmann::json::parse(file)) {
+      const std::string model = values.at("model");
+      ++number;
+      if (model.ends_with(".h5") || model.ends_with(".keras")) continue;
+      const std::string name = folder.filename().string() + "_" + std::to_string(number);
+      testing::RegisterTest("TensorFlowModels", name.c_str(), nullptr, nullptr, __FILE__, __LINE__, [folder, values]() -> testing::Test* { return new Case(folder, values); });
+    }
+  }
+}
+
+}  // namespace
+}  // namespace saccade
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  if (argc > 1) saccade::register_cases(argv[1]);
+  if (argc > 2) saccade::device = argv[2];
+  return RUN_ALL_TESTS();
+}
