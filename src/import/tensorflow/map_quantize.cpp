@@ -85,7 +85,7 @@ Values dequantize(NodeContext& c) {
     shift = half;
     offset = low;
   } else if (mode == "MIN_FIRST") {
-    scale = (high - low) * (steps / (steps - 1)) / steps;
+    scale = static_cast<float>(static_cast<double>(high - low) / static_cast<double>(steps - 1));
     shift = half;
     offset = scale == 0 ? low : std::round(low / scale) * scale;
   } else if (mode == "SCALED") {

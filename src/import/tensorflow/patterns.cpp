@@ -4,7 +4,12 @@
 
 namespace saccade::tensorflow {
 
-std::span<const Pattern> all_patterns() { return {}; }
+std::span<const Pattern> all_patterns() {
+  static constexpr Pattern patterns[] = {
+      {"fuse_multiclass_nms", fuse_multiclass_nms},
+  };
+  return patterns;
+}
 
 void apply_patterns(Network& network) {
   for (const Pattern& pattern : all_patterns()) pattern.apply(network);

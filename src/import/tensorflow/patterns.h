@@ -16,6 +16,9 @@ struct Pattern {
   int (*apply)(Network&);
 };
 
+// The patterns, one in each pattern_<what>.cpp.
+int fuse_multiclass_nms(Network& network);
+
 /// In the order in which they are applied.
 std::span<const Pattern> all_patterns();
 
