@@ -113,6 +113,7 @@ std::vector<Tensor> evaluate(const RoiPooling& op, std::span<const Tensor> input
   std::vector<double> out(wide_count(shape));
   std::size_t to = 0;
   const auto pixel = [&](double v) {
+    if (std::isnan(v)) return -kMaxExtent;
     return static_cast<i64>(std::clamp(std::round(v), -static_cast<double>(kMaxExtent), static_cast<double>(kMaxExtent)));
   };
   for (i64 n = 0; n < r[0] && !out.empty(); ++n) {

@@ -63,7 +63,7 @@ std::optional<Limits> limits(const Graph& g, const Node* n, ValueId& x) {
   return std::nullopt;
 }
 
-Outcome clamped(Edit& edit, ValueId x, Limits limit, const std::string& name) {
+Outcome clamped(Edit& edit, ValueId x, Limits limit, std::string name) {
   if (limit.min == 0 && limit.max == INFINITY) return edit(Unary::of(UnaryKind::Relu), {x}, name);
   Unary clamp = Unary::of(UnaryKind::Clamp);
   clamp.a = limit.min;

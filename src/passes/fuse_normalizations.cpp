@@ -56,7 +56,7 @@ bool channels_only(const Graph& g, ValueId axes, std::size_t rank) {
 }
 
 // LayerNormalization over dimension 1: the plan keeps channels innermost, so the transposes cost nothing.
-ValueId over_channels(Edit& edit, ValueId x, std::size_t rank, double epsilon, const std::string& name) {
+ValueId over_channels(Edit& edit, ValueId x, std::size_t rank, double epsilon, std::string name) {
   std::vector<std::int64_t> to{0}, back{0, static_cast<std::int64_t>(rank) - 1};
   for (std::size_t d = 2; d < rank; ++d) {
     to.push_back(static_cast<std::int64_t>(d));
@@ -64,7 +64,7 @@ ValueId over_channels(Edit& edit, ValueId x, std::size_t rank, double epsilon, c
   }
   to.push_back(1);
   const ValueId last = edit(ops::Transpose{}, {x, edit.constant(i64_vector(to))});
-  const ValueId normal = edit(LayerNormalization{.axis = static_cast<std::int64_t>(rank) - 1, .epsilon = epsilon}, {last}, name);
+  const ValueId normal = edit(LayerNormalization{.axis = static_cast<std::int64_t>(rank) - 1, .epsilon = epsilon}, {last}, std::move(name));
   return edit(ops::Transpose{}, {normal, edit.constant(i64_vector(back))});
 }
 

@@ -42,7 +42,7 @@ std::optional<Target> target(const graph::PartialShape& from, const graph::Parti
 
 bool can_reshape_to(const graph::PartialShape& from, const graph::PartialShape& to) { return target(from, to).has_value(); }
 
-std::optional<graph::ValueId> reshape_to(graph::Edit& edit, graph::ValueId value, const graph::PartialShape& to, const std::string& name) {
+std::optional<graph::ValueId> reshape_to(graph::Edit& edit, graph::ValueId value, const graph::PartialShape& to, std::string name) {
   const auto t = target(edit.graph().type(value).shape, to);
   if (!t) return std::nullopt;
   return edit(ops::Reshape{t->special_zero}, {value, edit.constant(i64_vector(t->entries))}, name);
