@@ -10,6 +10,7 @@
 #include "import/onnx/onnx.h"
 #include "import/source.h"
 #include "import/tensorflow/tensorflow.h"
+#include "import/tflite/tflite.h"
 
 namespace saccade::import {
 namespace {
@@ -66,6 +67,7 @@ std::shared_ptr<const graph::Graph> read(const Source& source) {
     const Format format = sniff(source.bytes());
     switch (format) {
       case Format::onnx: return onnx::read(source.file, source.folder);
+      case Format::tflite: return tflite::read(source);
       case Format::tensorflow_graph:
       case Format::tensorflow_saved_model:
       case Format::tensorflow_checkpoint:
