@@ -18,7 +18,7 @@ namespace saccade::import {
 enum class Format {
   onnx, openvino_ir, tflite, caffe, caffe_prototxt, tensorflow_graph, tensorflow_saved_model, tensorflow_checkpoint,
   tensorflow_meta_graph, archive, keras_h5, zip,
-  pytorch, ncnn, git_lfs_pointer, html, unknown,
+  pytorch, torch7, mxnet_params, mxnet_symbol, kaldi, darknet, paddle, ncnn, git_lfs_pointer, html, unknown,
 };
 
 /// "ONNX", "OpenVINO IR" …

@@ -79,7 +79,7 @@ TEST_P(Parity, AgreesWithTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(RealModels, Parity,
                          testing::Values("yolox-nano/yolox_nano.onnx", "picodet/picodet_s_320_coco.onnx", "nanodet/nanodet_m.onnx", "yunet/yunet_n_320_320.onnx",
-                                         "yunet/yunet_n_dynamic.onnx", "ultraface/version-RFB-320.onnx", "omz-samplenet/samplenet.onnx", "onnx-mnist-small/mnist.onnx",
+                                         "yunet/yunet_n_dynamic.onnx", "ultraface/version-RFB-320.onnx", "ultraface/RFB-320.prototxt", "mtcnn-caffe/det3.prototxt", "omz-samplenet/samplenet.onnx", "onnx-mnist-small/mnist.onnx",
                                          "nanotrack/nanotrackv2/nanotrack_head_sim.onnx", "nanotrack/nanotrackv2/nanotrack_backbone_sim.onnx",
                                          "humanseg-ppseg/ppseg_lite_portrait_398x224_with_softmax_fixed.onnx"),
                          [](const auto& info) {
