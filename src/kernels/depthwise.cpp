@@ -202,8 +202,33 @@ void depthwise_pack(const DepthwisePack& p) {
   }
 }
 
+// Output pixels that are a dilation apart share their input columns: they are a row of a convolution without dilation over
+// pixels that lie that far apart.
+SACCADE_INLINE void dilated_row(const DepthwiseArgs& a) {
+  const Index d = a.in.dilation;
+  const float* rows[kMaxKernelRows];
+  for (Index first = 0; first < d && first < a.out_width; ++first) {
+    const Index column = first - a.in.pad_left;                             // of the first tap
+    const Index base = column >= 0 ? column % d : (d - -column % d) % d;    // the first of those columns
+    DepthwiseArgs part = a;
+    part.in.rows = rows;
+    for (Index ky = 0; ky < a.in.kh; ++ky) rows[ky] = a.in.rows[ky] ? a.in.rows[ky] + base * a.in.pitch : nullptr;
+    part.in.pitch = a.in.pitch * d;
+    part.in.width = larger(0, (a.in.width - base + d - 1) / d);
+    part.in.dilation = 1;
+    part.in.pad_left = (base - column) / d;
+    part.out = a.out + first * a.out_pitch;
+    part.out_pitch = a.out_pitch * d;
+    part.out_width = (a.out_width - first + d - 1) / d;
+    if (a.epilogue.other) part.epilogue.other = a.epilogue.other + first * a.epilogue.other_pitch;
+    part.epilogue.other_pitch = a.epilogue.other_pitch * d;
+    depthwise_row(part);
+  }
+}
+
 void depthwise_row(const DepthwiseArgs& a) {
   const Window& in = a.in;
+  if (in.dilation > 1 && in.stride == 1 && in.kh <= kMaxKernelRows && (in.kw == 3 || in.kw == 5)) return dilated_row(a);
   const Epilogue& e = a.epilogue;
   Context ctx;
   ctx.args = &a;

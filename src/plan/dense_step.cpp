@@ -51,11 +51,9 @@ Tensor pack_dense(Lowering& l, const Tensor& source, const kernels::DensePack& f
   });
 }
 
-void emit_convolution(Lowering& l, const Chain& chain, std::unique_ptr<Step> step, double flops, std::string kernel) {
+void emit_convolution(Lowering& l, const Chain& chain, std::unique_ptr<Step> step) {
   step->name = l.graph[chain.nodes.front()].name;
   step->kind = l.kind(chain);
-  step->kernel = std::move(kernel);
-  step->flops = flops;
   l.emit(std::move(step));
 }
 

@@ -41,7 +41,7 @@ class DenseStep final : public Step {
 /// The packed form of `source`, kept under `key`.
 Tensor pack_dense(Lowering& l, const Tensor& source, const kernels::DensePack& form, Index k_total, const std::string& key);
 
-/// Names the step after the chain and emits it.
-void emit_convolution(Lowering& l, const Chain& chain, std::unique_ptr<Step> step, double flops, std::string kernel);
+/// Names the step, which knows its kernel and its work, after the chain and emits it.
+void emit_convolution(Lowering& l, const Chain& chain, std::unique_ptr<Step> step);
 
 }  // namespace saccade::plan

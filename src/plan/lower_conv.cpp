@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "ops/convolution.h"
 #include "ops/inference.h"
-#include "plan/dense_step.h"
+#include "plan/conv.h"
 #include "plan/lower.h"
 #include "plan/parallel.h"
 #include "plan/steps.h"
@@ -33,37 +33,6 @@ Geometry geometry(const ops::Window& window, const Shape& in, const Shape& kerne
 double flops_of(const Geometry& g, Index out_channels, Index in_per_group) {
   return 2.0 * static_cast<double>(g.n * out_channels * g.oh * g.ow) * static_cast<double>(in_per_group * g.kh * g.kw);
 }
-
-// Depthwise convolution, row by row.
-class DepthwiseStep final : public Step {
- public:
-  kernels::DepthwiseArgs args;
-  Tensor weights;
-  Place in, out, other;
-  Geometry g{};
-
-  void run(const Run& run) const override {
-    for (Index b = 0; b < g.n; ++b) {
-      const float* image = run.floats(in) + b * batch_stride(in);
-      float* result = run.floats(out) + b * batch_stride(out);
-      const float* second = other.valid() ? run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other)) : nullptr;
-      run.parallel(g.oh, 1, flops / static_cast<double>(g.n) * 0.03, [&](Index begin, Index end) {
-        const float* rows[kernels::kMaxTaps];
-        kernels::DepthwiseArgs a = args;
-        a.in.rows = rows;
-        for (Index oy = begin; oy < end; ++oy) {
-          for (Index ky = 0; ky < g.kh; ++ky) {
-            const Index iy = oy * g.sh - g.pt + ky * g.dh;
-            rows[ky] = iy < 0 || iy >= g.h ? nullptr : image + iy * line(in);
-          }
-          a.out = result + oy * line(out);
-          if (second != nullptr) a.epilogue.other = args.epilogue.other_pitch == 0 ? second : second + oy * line(other);
-          run.k.depthwise_row(a);
-        }
-      });
-    }
-  }
-};
 
 // Copies an image of few channels into a channels-last one with a border of zeros, so that a kernel row is one stretch.
 class HaloStep final : public Step {
@@ -129,12 +98,32 @@ Place with_halo(Lowering& l, const Place& in, Geometry& g) {
   return out;
 }
 
-// One group [o_begin, o_begin + o) of the output channels from in-channels [c_begin, c_begin + c).
-struct Group {
-  Index index, c_begin, c, o_begin, o;
-};
+}  // namespace
 
-void lower_dense(Lowering& l, const Chain& chain, const Tensor& weights, Place in, Place out, const Place& other, Geometry g, const Group& group, const kernels::Epilogue& epilogue) {
+void DepthwiseStep::run(const Run& run) const {
+  for (Index b = 0; b < g.n; ++b) {
+    const float* image = run.floats(in) + b * batch_stride(in);
+    float* result = run.floats(out) + b * batch_stride(out);
+    const float* second = other.valid() ? run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other)) : nullptr;
+    run.parallel(g.oh, 1, flops / static_cast<double>(g.n) * 0.03, [&](Index begin, Index end) {
+      const float* rows[kernels::kMaxTaps];
+      kernels::DepthwiseArgs a = args;
+      a.in.rows = rows;
+      for (Index oy = begin; oy < end; ++oy) {
+        for (Index ky = 0; ky < g.kh; ++ky) {
+          const Index iy = oy * g.sh - g.pt + ky * g.dh;
+          rows[ky] = iy < 0 || iy >= g.h ? nullptr : image + iy * line(in);
+        }
+        a.out = result + oy * line(out);
+        if (second != nullptr) a.epilogue.other = args.epilogue.other_pitch == 0 ? second : second + oy * line(other);
+        run.k.depthwise_row(a);
+      }
+    });
+  }
+}
+
+std::unique_ptr<DenseStep> make_dense(Lowering& l, const Tensor& weights, Place in, Place out, const Place& other, Geometry g, const Group& group,
+                                      const kernels::Epilogue& epilogue) {
   auto step = std::make_unique<DenseStep>();
   const bool merged_taps = g.c <= 4 && group.c == g.c && g.kw > 1 && g.dw == 1;
   if (merged_taps) in = with_halo(l, in, g);
@@ -208,11 +197,13 @@ void lower_dense(Lowering& l, const Chain& chain, const Tensor& weights, Place i
   step->m = g.oh * g.ow;
   step->reads.push_back(in);
   step->writes = {out};
-  emit_convolution(l, chain, std::move(step), flops_of(g, group.o, group.c), fmt::format("dense {}x{}{}", g.kh, g.kw, merged_taps ? " merged rows" : ""));
+  step->flops = flops_of(g, group.o, group.c);
+  step->kernel = fmt::format("dense {}x{}{}", g.kh, g.kw, merged_taps ? " merged rows" : "");
+  return step;
 }
 
-void lower_depthwise(Lowering& l, const Chain& chain, const Tensor& weights, const Place& in, const Place& out, const Place& other, const Geometry& g,
-                     const kernels::Epilogue& epilogue) {
+std::unique_ptr<DepthwiseStep> make_depthwise(Lowering& l, const Tensor& weights, const Place& in, const Place& out, const Place& other, const Geometry& g,
+                                              const kernels::Epilogue& epilogue) {
   auto step = std::make_unique<DepthwiseStep>();
   step->weights = l.packs.get(weights, std::string(l.k.isa) + "/depthwise", g.kh * g.kw * ((g.c + 15) / 16 * 16), [&](float* dst) {
     kernels::DepthwisePack p;
@@ -247,51 +238,60 @@ void lower_depthwise(Lowering& l, const Chain& chain, const Tensor& weights, con
   step->reads = {in};
   if (other.valid()) step->reads.push_back(other);
   step->writes = {out};
-  emit_convolution(l, chain, std::move(step), flops_of(g, g.o, 1), fmt::format("depthwise {}x{}", g.kh, g.kw));
+  step->flops = flops_of(g, g.o, 1);
+  step->kernel = fmt::format("depthwise {}x{}", g.kh, g.kw);
+  return step;
 }
 
-// weights: [O, C/groups, spatial…], whatever the operator's own form.
-bool lower_convolution(Lowering& l, const Node& node, const ops::Window& window, Index groups) {
+std::optional<Convolution> convolution_of(Lowering& l, const Node& node, bool allow_other) {
+  const bool grouped = node.op.is<ops::GroupConvolution>();
+  if (!grouped && !node.op.is<ops::Convolution>()) return std::nullopt;
   const Shape in_shape = l.shape(node.inputs[0]);
-  Tensor weights = l.graph.constant(node.inputs[1]);
-  if (l.element(node.inputs[0]) != ElementType::f32 || !weights.defined() || in_shape.size() < 3 || in_shape.size() > 4) return false;
-  if (groups > 1) {
-    Shape merged(weights.shape().begin() + 1, weights.shape().end());
-    merged[0] *= weights.shape()[0];
-    weights = weights.reshaped(std::move(merged));
+  Convolution c;
+  c.weights = l.graph.constant(node.inputs[1]);
+  if (l.element(node.inputs[0]) != ElementType::f32 || !c.weights.defined() || in_shape.size() < 3 || in_shape.size() > 4) return std::nullopt;
+  c.groups = grouped ? c.weights.shape()[0] : 1;
+  if (grouped) {
+    Shape merged(c.weights.shape().begin() + 1, c.weights.shape().end());
+    merged[0] *= c.groups;
+    c.weights = c.weights.reshaped(std::move(merged));
   }
-  const Shape kernel(weights.shape().begin() + 2, weights.shape().end());
-  const Geometry g = geometry(window, in_shape, kernel, weights.shape()[0]);
-  if (g.kh * g.kw > kernels::kMaxTaps || g.n * g.oh * g.ow * g.o == 0 || g.c == 0) return false;
-  if (g.h * g.w * g.c > (Index{1} << 30)) return false;  // offsets are 32 bits
-  const Chain chain = l.chain_behind(node, 1, true);
-  l.defer(chain, [&l, chain, weights, g, groups, value = node.inputs[0]] {
-    const bool depthwise = groups == g.c && groups == g.o;
-    const bool merged_taps = g.c <= 4 && groups == 1 && g.kw > 1 && g.dw == 1;
-    const Place in = as_image(merged_taps ? l.place(value) : l.contiguous_along(value, 1));
+  const Shape kernel(c.weights.shape().begin() + 2, c.weights.shape().end());
+  c.g = geometry(grouped ? node.op.as<ops::GroupConvolution>()->window : node.op.as<ops::Convolution>()->window, in_shape, kernel, c.weights.shape()[0]);
+  const Geometry& g = c.g;
+  if (g.kh * g.kw > kernels::kMaxTaps || g.n * g.oh * g.ow * g.o == 0 || g.c == 0) return std::nullopt;
+  if (g.h * g.w * g.c > (Index{1} << 30)) return std::nullopt;  // offsets are 32 bits
+  c.input = node.inputs[0];
+  c.chain = l.chain_behind(node, 1, allow_other);
+  return c;
+}
+
+Place Convolution::input_place(Lowering& l) const { return as_image(merges_taps() ? l.place(input) : l.contiguous_along(input, 1)); }
+
+bool lower_conv(Lowering& l, const Node& node) {
+  const auto found = convolution_of(l, node, true);
+  if (!found) return false;
+  if (lower_region(l, node)) return true;
+  l.defer(found->chain, [&l, conv = *found] {
+    const Geometry& g = conv.g;
+    const Place in = conv.input_place(l);
     Place other;
-    kernels::Epilogue epilogue = l.epilogue(chain);
-    if (chain.other.valid()) {
-      other = as_image(l.contiguous_along(chain.other, 1));
+    kernels::Epilogue epilogue = l.epilogue(conv.chain);
+    if (conv.chain.other.valid()) {
+      other = as_image(l.contiguous_along(conv.chain.other, 1));
       epilogue.other_pitch = pixel(other);
       epilogue.other_line_pitch = line(other);
     }
-    const Place out = as_image(l.destination_along(chain.result, 1));
-    if (depthwise) return lower_depthwise(l, chain, weights, in, out, other, g, epilogue);
-    if (winograd_wins(l, g, groups)) return lower_winograd(l, chain, weights, in, out, other, g, epilogue);
-    for (Index i = 0; i < groups; ++i)
-      lower_dense(l, chain, weights, in, out, other, g, {i, i * (g.c / groups), g.c / groups, i * (g.o / groups), g.o / groups}, epilogue);
+    const Place out = as_image(l.destination_along(conv.chain.result, 1));
+    if (conv.depthwise()) return emit_convolution(l, conv.chain, make_depthwise(l, conv.weights, in, out, other, g, epilogue));
+    if (winograd_wins(l, g, conv.groups)) return lower_winograd(l, conv.chain, conv.weights, in, out, other, g, epilogue);
+    const Index c = g.c / conv.groups, o = g.o / conv.groups;
+    for (Index i = 0; i < conv.groups; ++i)
+      emit_convolution(l, conv.chain, make_dense(l, conv.weights, in, out, other, g, {i, i * c, c, i * o, o}, epilogue));
   });
   return true;
 }
 
-}  // namespace
-
-bool lower_conv(Lowering& l, const Node& node) { return lower_convolution(l, node, node.op.as<ops::Convolution>()->window, 1); }
-
-bool lower_group_conv(Lowering& l, const Node& node) {
-  const Tensor& weights = l.graph.constant(node.inputs[1]);
-  return weights.defined() && lower_convolution(l, node, node.op.as<ops::GroupConvolution>()->window, weights.shape()[0]);
-}
+bool lower_group_conv(Lowering& l, const Node& node) { return lower_conv(l, node); }
 
 }  // namespace saccade::plan

@@ -89,8 +89,9 @@ void lower_phase(Lowering& l, const Chain& chain, const Tensor& weights, const P
   step->m = fy.outputs * fx.outputs;
   step->reads = {in};
   step->writes = {out};
-  const double flops = 2.0 * static_cast<double>(in.dims[0] * step->m * o * k_total);
-  emit_convolution(l, chain, std::move(step), flops, fmt::format("dense phase {}x{}", fy.taps, fx.taps));
+  step->flops = 2.0 * static_cast<double>(in.dims[0] * step->m * o * k_total);
+  step->kernel = fmt::format("dense phase {}x{}", fy.taps, fx.taps);
+  emit_convolution(l, chain, std::move(step));
 }
 
 }  // namespace

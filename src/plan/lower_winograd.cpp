@@ -166,7 +166,9 @@ void lower_winograd(Lowering& l, const Chain& chain, const Tensor& weights, cons
   step->reads = {in};
   if (other.valid()) step->reads.push_back(other);
   step->writes = {out};
-  emit_convolution(l, chain, std::move(step), 2.0 * static_cast<double>(g.n * g.o * g.oh * g.ow * g.c * 9), "winograd 3x3");
+  step->flops = 2.0 * static_cast<double>(g.n * g.o * g.oh * g.ow * g.c * 9);
+  step->kernel = "winograd 3x3";
+  emit_convolution(l, chain, std::move(step));
 }
 
 }  // namespace saccade::plan

@@ -171,6 +171,44 @@ TEST(Plan, WinogradSweep) {
   }
 }
 
+TEST(Plan, RowStreamedRegions) {
+  struct Case {
+    std::int64_t n, c, wide, h, w, k, stride, dilation, out;
+    bool shortcut;
+  };
+  for (const Case& c : {Case{1, 16, 96, 48, 50, 3, 1, 1, 16, true}, Case{2, 9, 70, 47, 45, 3, 2, 1, 21, false}, Case{1, 20, 72, 40, 61, 5, 1, 1, 20, true},
+                        Case{1, 12, 64, 39, 50, 3, 1, 2, 24, false}, Case{1, 3, 40, 50, 60, 3, 1, 1, 16, false}}) {
+    Net net;
+    const ValueId x = net.input(Shape{c.n, c.c, c.h, c.w});
+    const ValueId expanded = net.unary(UnaryKind::HSwish, c.c == 3 ? net.conv(x, c.wide, 3, 1, 1) : net.conv(x, c.wide, 1));
+    GroupConvolution depthwise;
+    const std::int64_t pad = c.k / 2 * c.dilation;
+    depthwise.window = {{c.stride, c.stride}, {c.dilation, c.dilation}, {pad, pad}, {pad, pad}, AutoPad::explicit_};
+    const ValueId narrow = net.relu(net.binary(BinaryKind::Add, net.edit(depthwise, {expanded, net.weights({c.wide, 1, 1, c.k, c.k})}), net.weights({1, c.wide, 1, 1})));
+    ValueId y = net.conv(narrow, c.out, 1);
+    if (c.shortcut) y = net.binary(BinaryKind::Add, x, y);
+    net.output(net.relu(y));
+    const auto plan = program(net.graph, Isa::scalar)->compile(std::vector<Shape>{{c.n, c.c, c.h, c.w}});
+    EXPECT_NE(find_step(*plan->plan, "rows: "), nullptr) << print(*plan->plan);
+    expect_parity(net, {random_tensor({c.n, c.c, c.h, c.w}, 9)});
+  }
+}
+
+TEST(Plan, DilatedDepthwise) {
+  for (std::int64_t dilation : {2, 3, 7})
+    for (std::int64_t pad : {0, 1, 5, 14}) {
+      Net net;
+      const std::int64_t reach = 2 * dilation + 1;
+      if (23 + 2 * pad < reach) continue;
+      GroupConvolution op;
+      op.window = {{1, 1}, {dilation, dilation}, {pad, pad}, {pad, pad}, AutoPad::explicit_};
+      const ValueId x = net.input(Shape{1, 19, 23, 25});
+      net.output(net.relu(net.edit(op, {x, net.weights({19, 1, 1, 3, 3})})));
+      net.output(net.unary(UnaryKind::Sigmoid, net.edit(op, {x, net.weights({19, 1, 1, 3, 3})})));
+      expect_parity(net, {random_tensor({1, 19, 23, 25}, 9)});
+    }
+}
+
 TEST(Plan, OneDimensionalConvolution) {
   Net net;
   const ValueId x = net.input(Shape{1, 6, 20});

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolutions as the plan sees them: what a node asks for, and the steps that run it alone or as a part of a region.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "plan/dense_step.h"
+
+namespace saccade::plan {
+
+/// A convolution over f32 images with constant weights, and what follows it.
+struct Convolution {
+  graph::ValueId input;
+  Tensor weights;  ///< [O, C / groups, spatial…]
+  Index groups = 1;
+  Geometry g{};
+  Chain chain;
+
+  bool depthwise() const { return groups == g.c && groups == g.o; }
+  /// One pixel to one pixel.
+  bool pointwise() const { return groups == 1 && g.kh == 1 && g.kw == 1 && g.sh == 1 && g.sw == 1 && g.pt + g.pl + g.pb + g.pr == 0; }
+  /// Few channels: a kernel row is read as one stretch of a copy with a halo.
+  bool merges_taps() const { return g.c <= 4 && groups == 1 && g.kw > 1 && g.dw == 1; }
+  /// The input as an image whose channels are contiguous unless taps are merged.
+  Place input_place(Lowering& l) const;
+};
+
+/// The node as a convolution, if the kernels can run it.
+std::optional<Convolution> convolution_of(Lowering& l, const graph::Node& node, bool allow_other);
+
+/// Depthwise convolution, row by row.
+class DepthwiseStep final : public Step {
+ public:
+  kernels::DepthwiseArgs args;
+  Tensor weights;
+  Place in, out, other;
+  Geometry g{};
+
+  void run(const Run& run) const override;
+};
+
+/// One group [o_begin, o_begin + o) of the output channels from in-channels [c_begin, c_begin + c).
+struct Group {
+  Index index, c_begin, c, o_begin, o;
+};
+
+/// The steps with kernel and work, not yet emitted. The dense one may emit the copy that it reads.
+std::unique_ptr<DenseStep> make_dense(Lowering& l, const Tensor& weights, Place in, Place out, const Place& other, Geometry g, const Group& group,
+                                      const kernels::Epilogue& epilogue);
+std::unique_ptr<DepthwiseStep> make_depthwise(Lowering& l, const Tensor& weights, const Place& in, const Place& out, const Place& other, const Geometry& g,
+                                              const kernels::Epilogue& epilogue);
+
+/// Lowers the node together with the depthwise and pointwise convolutions behind it as one step that streams rows, if that
+/// is estimated to be faster; false: nothing was done.
+bool lower_region(Lowering& l, const graph::Node& node);
+
+}  // namespace saccade::plan

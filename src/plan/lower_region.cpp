@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// Regions: expand → depthwise → project, or depthwise → project, row by row, so that the wide images between them never
+// leave the second-level cache.
+//
+//   for a few output rows: expand the input rows that are missing in the ring of lines → depthwise → project
+//
+// The ring holds as many lines of the expanded image as the depthwise window of those rows reaches, in groups of 16 channels,
+// [line][C / 16][W][16], so that the depthwise kernel reads one stretch for each group.
+#include <algorithm>
+
+#include "base/cpu.h"
+#include "plan/conv.h"
+#include "plan/parallel.h"
+
+namespace saccade::plan {
+
+using graph::Node;
+using graph::ValueId;
+
+namespace {
+
+Index padded(Index n) { return (n + 15) / 16 * 16; }
+
+// Lines from the first to the last of a window.
+Index reach(const Geometry& g) { return (g.kh - 1) * g.dh + 1; }
+
+class RegionStep final : public Step {
+ public:
+  std::unique_ptr<DenseStep> expand;  // null: the depthwise convolution reads the image itself
+  std::unique_ptr<DepthwiseStep> middle;
+  std::unique_ptr<DenseStep> project;
+  Index strip = 1;       // output rows at a time
+  Index ring_lines = 0;  // at least as many as a strip's windows reach
+  Index ring_line = 0;   // floats
+
+  void run(const Run& run) const override {
+    const Geometry& g = middle->g;
+    for (Index b = 0; b < g.n; ++b)
+      run.parallel(g.oh, strip, flops / static_cast<double>(g.n) * 0.012, [&](Index begin, Index end, std::byte* scratch) { band(run, b, begin, end, reinterpret_cast<float*>(scratch)); });
+  }
+
+  std::size_t scratch() const { return static_cast<std::size_t>(ring_lines * ring_line + strip * middle->g.ow * padded(middle->g.c) + 64) * sizeof(float); }
+
+ private:
+  static const float* image(const Run& run, const Place& p, Index b) { return run.floats(p) + (p.dims[0] == 1 ? 0 : b * batch_stride(p)); }
+
+  void band(const Run& run, Index b, Index begin, Index end, float* ring) const {
+    const Geometry& g = middle->g;
+    const Index c_pitch = padded(g.c), narrow = g.ow * c_pitch;
+    float* const between = ring + ring_lines * ring_line;
+    kernels::DenseArgs last = project->args;
+    float* const out = run.floats(project->out) + b * batch_stride(project->out);
+    const float* const other = project->other.valid() ? image(run, project->other, b) : nullptr;
+    last.epilogue.other = other;
+    last.width = g.ow;
+    last.rows.pitch = c_pitch;
+    last.rows.line_pitch = narrow;
+    last.out_line_pitch = line(project->out);
+    kernels::DepthwiseArgs d = middle->args;
+    const float* rows[kernels::kMaxTaps];
+    d.in.rows = rows;
+    d.out_pitch = c_pitch;
+    d.lanes = kernels::Lanes::full;
+    const float* const direct = expand ? nullptr : image(run, middle->in, b);
+    Index next = std::max<Index>(0, begin * g.sh - g.pt);  // the first line that the ring lacks
+    for (Index y = begin; y < end; y += strip) {
+      const Index count = std::min(strip, end - y);
+      if (expand) fill(run, b, ring, next, std::min(g.h, (y + count - 1) * g.sh - g.pt + reach(g)));
+      for (Index i = 0; i < count; ++i) {
+        for (Index ky = 0; ky < g.kh; ++ky) {
+          const Index iy = (y + i) * g.sh - g.pt + ky * g.dh;
+          rows[ky] = iy < 0 || iy >= g.h ? nullptr : expand ? ring + iy % ring_lines * ring_line : direct + iy * line(middle->in);
+        }
+        d.out = between + i * narrow;
+        run.k.depthwise_row(d);
+      }
+      last.rows.base = between;
+      last.out = out + y * line(project->out);
+      if (other != nullptr && last.epilogue.other_pitch != 0) last.epilogue.other = other + y * line(project->other);
+      run.k.dense(last, {0, count * g.ow, 0, last.n});
+    }
+  }
+
+  // Lines [next, until) of the expanded image; `next` becomes `until`.
+  void fill(const Run& run, Index b, float* ring, Index& next, Index until) const {
+    const Geometry& g = middle->g;
+    kernels::DenseArgs a = expand->args;
+    a.width = g.w;
+    a.out_pitch = 16;
+    a.out_line_pitch = ring_line;
+    a.out_block_pitch = 16 * g.w;
+    a.lanes = kernels::Lanes::full;
+    const float* const base = image(run, expand->in, b);
+    while (next < until) {
+      const Index slot = next % ring_lines, lines = std::min(until - next, ring_lines - slot);
+      // rows count from the image's first one on, for the tables of offsets; the ring begins where line `next` lies
+      a.rows.base = base;
+      a.out = ring + (slot - next) * ring_line;
+      run.k.dense(a, {next * g.w, (next + lines) * g.w, 0, a.n});
+      next += lines;
+    }
+  }
+};
+
+struct Found {
+  std::optional<Convolution> expand;
+  Convolution middle, project;
+};
+
+const Node* only_user(const Lowering& l, ValueId v) {
+  return l.graph.use_count(v) == 1 && !l.graph[v].uses.empty() && l.graph[v].uses[0].input == 0 ? &l.graph[l.graph[v].uses[0].node] : nullptr;
+}
+
+bool streams(const Convolution& c) { return c.depthwise() && c.g.kh <= 7 && c.g.ow > 1; }
+
+std::optional<Found> find(Lowering& l, const Node& node) {
+  Found found;
+  auto first = convolution_of(l, node, false);
+  if (!first) return std::nullopt;
+  if (first->depthwise()) {
+    found.middle = *first;
+  } else {
+    if (first->groups != 1) return std::nullopt;
+    const Node* next = only_user(l, first->chain.result);
+    auto middle = next == nullptr ? std::nullopt : convolution_of(l, *next, false);
+    if (!middle) return std::nullopt;
+    found.expand = *first;
+    found.middle = *middle;
+  }
+  if (!streams(found.middle)) return std::nullopt;
+  const Node* last = only_user(l, found.middle.chain.result);
+  auto project = last == nullptr ? std::nullopt : convolution_of(l, *last, true);
+  if (!project || !project->pointwise()) return std::nullopt;
+  found.project = *project;
+  return found;
+}
+
+struct Sizes {
+  Index strip, ring_lines, ring_line;
+  Index bytes;  // what wants to stay in the second-level cache
+};
+
+Sizes sizes(const Found& f) {
+  const Geometry& g = f.middle.g;
+  Sizes s;
+  s.strip = std::clamp<Index>((48 + g.ow - 1) / g.ow, 1, g.oh);
+  s.ring_lines = f.expand ? std::min(g.h, reach(g) + (s.strip - 1) * g.sh) : 0;
+  s.ring_line = f.expand ? padded(g.c) * g.w + 16 : 0;  // not a power of two
+  s.bytes = 4 * (s.ring_lines * s.ring_line + s.strip * g.ow * padded(g.c) + f.project.weights.size() + f.middle.weights.size() + (f.expand ? f.expand->weights.size() : 0));
+  return s;
+}
+
+// Worth it where the images between the stages are too large for the cache, and the lines and weights are not.
+bool wins(const Found& f, const Sizes& s) {
+  const auto l2 = static_cast<Index>(cache_sizes().l2 > 0 ? cache_sizes().l2 : std::size_t{512} << 10);
+  const Geometry& g = f.middle.g;
+  const Index between = 4 * (f.expand ? padded(g.c) * g.h * g.w : padded(g.c) * g.oh * g.ow);
+  return s.bytes <= l2 * 3 / 4 && between > l2 / 2 && g.ow >= 14;
+}
+
+}  // namespace
+
+bool lower_region(Lowering& l, const Node& node) {
+  auto found = find(l, node);
+  if (!found) return false;
+  const Sizes s = sizes(*found);
+  if (!wins(*found, s)) return false;
+  Chain whole;
+  for (const Convolution* c : {found->expand ? &*found->expand : nullptr, &found->middle, &found->project})
+    if (c != nullptr) whole.nodes.insert(whole.nodes.end(), c->chain.nodes.begin(), c->chain.nodes.end());
+  whole.result = found->project.chain.result;
+  l.defer(whole, [&l, found = *found, s, whole] {
+    auto step = std::make_unique<RegionStep>();
+    const Convolution &middle = found.middle, &project = found.project;
+    const Geometry& g = middle.g;
+    std::string stages;
+    Place image;
+    if (found.expand) {
+      const Convolution& e = *found.expand;
+      image = e.input_place(l);
+      // nothing lies at this place: the step gives the ring's own pitches
+      const Place ring{image.buffer, ElementType::f32, 0, {e.g.n, e.g.o, e.g.oh, e.g.ow}, {0, 1, s.ring_line, 16}};
+      step->expand = make_dense(l, e.weights, image, ring, {}, e.g, {0, 0, e.g.c, 0, e.g.o}, l.epilogue(e.chain));
+      image = step->expand->in;
+      stages = step->expand->kernel + " > ";
+      step->flops += step->expand->flops;
+    } else {
+      image = middle.input_place(l);
+    }
+    step->middle = make_depthwise(l, middle.weights, image, image, {}, g, l.epilogue(middle.chain));
+    if (step->expand) {
+      step->middle->args.in.pitch = 16;
+      step->middle->args.in.block_pitch = 16 * g.w;
+    }
+    kernels::Epilogue epilogue = l.epilogue(project.chain);
+    Place other;
+    if (project.chain.other.valid()) {
+      other = as_image(l.contiguous_along(project.chain.other, 1));
+      epilogue.other_pitch = pixel(other);
+      epilogue.other_line_pitch = line(other);
+    }
+    const Place out = as_image(l.destination_along(project.chain.result, 1));
+    const Index narrow = g.ow * padded(g.c);
+    const Place between{image.buffer, ElementType::f32, 0, {g.n, g.c, g.oh, g.ow}, {0, 1, narrow, padded(g.c)}};
+    step->project = make_dense(l, project.weights, between, out, other, project.g, {0, 0, project.g.c, 0, project.g.o}, epilogue);
+    step->strip = s.strip;
+    step->ring_lines = s.ring_lines;
+    step->ring_line = s.ring_line;
+    step->flops += step->middle->flops + step->project->flops;
+    step->kernel = "rows: " + stages + step->middle->kernel + " > " + step->project->kernel;
+    step->scratch_bytes = step->scratch();
+    step->reads = {image};
+    if (other.valid()) step->reads.push_back(other);
+    step->writes = {out};
+    emit_convolution(l, whole, std::move(step));
+  });
+  return true;
+}
+
+}  // namespace saccade::plan
