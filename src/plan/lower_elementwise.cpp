@@ -123,6 +123,8 @@ void attach(Lowering& l, MapStep& step, const Place& out, std::vector<Place> inp
   std::size_t inner = dims.size();
   for (std::size_t d = 0; d < dims.size(); ++d)
     if (dims[d] != 1 && (inner == dims.size() || out.strides[d] < out.strides[inner])) inner = d;
+  // single columns of something wider: rows of one element
+  if (inner != dims.size() && out.strides[inner] != 1) inner = dims.size();
   for (Place& in : inputs) {
     const Strides s = spread(in, dims);
     if (inner == dims.size() || s[inner] == 0 || s[inner] == 1) continue;
@@ -144,6 +146,10 @@ void attach(Lowering& l, MapStep& step, const Place& out, std::vector<Place> inp
   }
   step.writes = {out};
   step.nest = merge_loops(dims, strides);
+  if (step.nest.dims.back() != 1 && step.nest.strides[0].back() != 1) {
+    step.nest.dims.push_back(1);
+    for (auto& s : step.nest.strides) s.push_back(1);
+  }
   step.flops = static_cast<double>(element_count(dims));
 }
 

@@ -24,6 +24,7 @@
 #include "ops/reduce.h"
 #include "ops/registry.h"
 #include "ops/reshape.h"
+#include "ops/select.h"
 #include "ops/slice.h"
 #include "ops/softmax.h"
 #include "ops/split.h"
@@ -241,6 +242,18 @@ TEST(Plan, ResidualWithActivationIsOneStep) {
   bool found = false;
   for (const auto& s : compilation->plan->steps) found |= s->kind == "Convolution+Add+Add+Relu";
   EXPECT_TRUE(found) << print(*compilation->plan);
+}
+
+// Each part is a column of the joined value, so that nothing has stride 1 in what the steps write.
+TEST(Plan, ElementwiseStepsWriteSingleColumns) {
+  Net net;
+  const ValueId x = net.input(Shape{37, 3});
+  auto parts = net.edit.node(Split{3}, {x, net.scalar(1)});
+  parts[0] = net.unary(UnaryKind::Sigmoid, parts[0]);
+  parts[1] = net.binary(BinaryKind::Multiply, parts[1], parts[2]);
+  parts[2] = net.edit(Select{}, {net.binary(BinaryKind::Less, parts[0], parts[2]), parts[2], parts[1]});
+  net.output(net.edit(Concat{1}, parts));
+  expect_parity(net, {random_tensor({37, 3}, 4)});
 }
 
 TEST(Plan, ConcatOfOddBranchesWithoutCopies) {
