@@ -47,35 +47,37 @@ void scale_shift(const ScaleShiftArgs& a) {
 
 namespace {
 
-// Everything in one pass; `first` takes a vector.
+// Everything in one pass, a vector of channels down the rows; `first` takes a vector.
 template <class Function>
 SACCADE_INLINE void finish_block(const FinishArgs& f, Function first) {
   const Epilogue& e = *f.epilogue;
-  const bool combines = e.combine != Combine::none, add = e.combine == Combine::add;
+  const bool combines = e.combine != Combine::none, add = e.combine == Combine::add, plain = f.bias_done && !combines && e.second.fn == Fn::none;
   float low, high;
   clip_bounds(e.second, low, high);
   const F lo = splat(low), hi = splat(high);
-  for (Index r = 0; r < f.rows; ++r) {
-    const float* row = f.sums + r * f.width;
-    for (Index i = 0; i < f.stored; i += kLanes) {
-      const Index valid = smaller(f.valid - i, kLanes), n = f.n0 + i;
-      F x = load(row + i);
-      if (!f.bias_done) {
-        const F scale = e.scale ? load_n(e.scale + n, valid) : splat(1.f), bias = e.bias ? load_n(e.bias + n, valid) : zero();
-        x = mul_add(x, scale, bias);
-      }
+  for (Index i = 0; i < f.stored; i += kLanes) {
+    const Index valid = smaller(f.valid - i, kLanes), stored = smaller(f.stored - i, kLanes), n = f.n0 + i;
+    const Index at = n / 16 * f.block_pitch + n % 16;
+    const float* sums = f.sums + i;
+    if (plain && stored == kLanes) {
+      for (Index r = 0; r < f.rows; ++r, sums += f.width) store(f.out[r] + at, first(load(sums)));
+      continue;
+    }
+    const F scale = e.scale && !f.bias_done ? load_n(e.scale + n, valid) : splat(1.f);
+    const F bias = e.bias && !f.bias_done ? load_n(e.bias + n, valid) : zero();
+    for (Index r = 0; r < f.rows; ++r, sums += f.width) {
+      F x = load(sums);
+      if (!f.bias_done) x = mul_add(x, scale, bias);
       F other = zero();
       if (combines) other = valid == kLanes ? load(f.other[r] + i) : load_n(f.other[r] + i, valid);
       if (combines && e.before) x = add ? x + other : x * other;
       x = first(x);
       if (combines && !e.before) x = add ? x + other : x * other;
       x = min(hi, max(lo, x));
-      float* to = f.out[r] + n / 16 * f.block_pitch + n % 16;
-      const Index stored = smaller(f.stored - i, kLanes);
       if (stored == kLanes) {
-        store(to, x);
+        store(f.out[r] + at, x);
       } else {
-        store_n(to, x, stored);
+        store_n(f.out[r] + at, x, stored);
       }
     }
   }

@@ -142,7 +142,9 @@ bool winograd_wins(const Lowering& l, const Geometry& g, Index groups) {
   // in cycles of a multiply-add of one vector: products, and transforms by the vectors that they load, compute and store
   const double lanes = l.k.lanes, direct = 9 * static_cast<double>(g.oh * g.ow) * c * o / lanes / 2;
   const double products = kPositions * tiles * c * o / lanes / 2, transforms = tiles * (c * 170 + o * 130) / lanes;
-  return g.c >= 16 && g.o >= 16 && products * 1.1 + transforms < direct * 0.9;
+  // weights that leave the cache between layers come at some bytes a cycle: 36 of them here, 9 there
+  const double weights = kPositions * 4 * c * o > 512 * 1024 ? 4 * c * o / 6 : 0;
+  return g.c >= 16 && g.o >= 16 && products * 1.1 + transforms + kPositions * weights < direct * 0.9 + 9 * weights;
 }
 
 void lower_winograd(Lowering& l, const Chain& chain, const Tensor& weights, const Place& in, const Place& out, const Place& other, const Geometry& g,
