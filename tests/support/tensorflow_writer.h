@@ -90,7 +90,7 @@ inline std::string function_def(const Function& f) {
   return m;
 }
 
-inline std::string graph(const Strings& nodes, const std::vector<Function>& functions = {}) {
+inline std::string graph_def(const Strings& nodes, const std::vector<Function>& functions = {}) {
   Message m;
   m.each(1, nodes);
   if (!functions.empty()) {

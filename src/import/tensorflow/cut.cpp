@@ -77,6 +77,10 @@ void choose_outputs(Network& network, std::span<const std::string> names) {
   }
   for (std::size_t i = 0; i < network.nodes.size(); ++i)
     if (!read[i] && !is_no_output(network.nodes[i].op)) network.outputs.push_back({{static_cast<int>(i), 0}, network.nodes[i].name});
+  // the end of a loop or a choice is an output only where there is no better one: of most loops somebody wants one variable
+  const bool none = network.outputs.empty();
+  for (std::size_t i = 0; none && i < network.nodes.size(); ++i)
+    if (!read[i] && (network.nodes[i].op == "Merge" || network.nodes[i].op == "Exit")) network.outputs.push_back({{static_cast<int>(i), 0}, network.nodes[i].name});
   SACCADE_CHECK(!network.outputs.empty(), invalid_model, "the graph computes nothing: {}", network.nodes.empty() ? "it has no nodes" : "name its outputs");
 }
 

@@ -20,7 +20,7 @@ namespace {
 constexpr int kMaxDepth = 64;
 constexpr std::size_t kMaxConditions = 64;
 // Branches with several results are copied once for each.
-constexpr std::size_t kMaxCopies = 4'000'000;
+constexpr std::size_t kMaxCopies = 500'000;
 
 bool is_enter(std::string_view op) { return op == "Enter" || op == "RefEnter"; }
 bool is_switch(std::string_view op) { return op == "Switch" || op == "RefSwitch"; }
