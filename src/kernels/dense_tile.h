@@ -42,30 +42,34 @@ template <int MR, int NV>
 [[gnu::noinline]] void tile(const TileArgs& t) {
   constexpr int kStep = kSplit<MR, NV>;
   F sum[kStep][MR][NV];
-  rep<kStep>([&](auto s) __attribute__((always_inline)) {
-    rep<MR>([&](auto i) __attribute__((always_inline)) { rep<NV>([&](auto j) __attribute__((always_inline)) { sum[s][i][j] = zero(); }); });
-  });
-  alignas(64) float total[MR * NV * kLanes];
   rep<NV>([&](auto j) __attribute__((always_inline)) {
     const F bias = load(t.bias + j * kLanes);
-    rep<MR>([&](auto i) __attribute__((always_inline)) { store(total + (i * NV + j) * kLanes, bias); });
+    rep<MR>([&](auto i) __attribute__((always_inline)) { sum[0][i][j] = bias; });
   });
+  rep<kStep - 1>([&](auto s) __attribute__((always_inline)) {
+    rep<MR>([&](auto i) __attribute__((always_inline)) { rep<NV>([&](auto j) __attribute__((always_inline)) { sum[s + 1][i][j] = zero(); }); });
+  });
+  alignas(64) float total[MR * NV * kLanes];
+  bool begun = false;  // total holds something
   const auto flush = [&]() __attribute__((always_inline)) {
     rep<MR>([&](auto i) __attribute__((always_inline)) {
       rep<NV>([&](auto j) __attribute__((always_inline)) {
         F all = sum[0][i][j];
         rep<kStep - 1>([&](auto s) __attribute__((always_inline)) { all = all + sum[s + 1][i][j]; });
         float* const at = total + (i * NV + j) * kLanes;
-        store(at, load(at) + all);
+        if (begun) all = load(at) + all;
+        store(at, all);
         rep<kStep>([&](auto s) __attribute__((always_inline)) { sum[s][i][j] = zero(); });
       });
     });
+    begun = true;
   };
 
   const float* w = t.weights;
   const float* const* rows = t.rows;
   const Index k_end = t.k;
   Index pending = 0;  // products in the sums
+  Index left = t.taps * k_end;
   for (Index tap = 0; tap < t.taps; ++tap, rows += t.row_stride) {
     const float* a[MR];
     rep<MR>([&](auto i) __attribute__((always_inline)) { a[i] = rows[i]; });
@@ -82,6 +86,7 @@ template <int MR, int NV>
       // the pointers of a tall tile's rows leave no register to cut a tap
       const Index end = MR > 8 ? k_end : smaller(k_end, begin + kChunk - pending);
       pending += end - begin;
+      left -= end - begin;
       Index k = begin;
       if constexpr (kStep > 1) {
         for (; k + kStep <= end; k += kStep) rep<kStep>([&](auto s) __attribute__((always_inline)) { step(k + s, s); });
@@ -89,7 +94,7 @@ template <int MR, int NV>
 #pragma GCC unroll 2
       for (; k < end; ++k) step(k, Constant<0>{});
       begin = end;
-      if (pending >= kChunk) {
+      if (pending >= kChunk && left > 0) {
         flush();
         pending = 0;
       }
@@ -98,9 +103,13 @@ template <int MR, int NV>
   rep<MR>([&](auto i) __attribute__((always_inline)) {
     rep<NV>([&](auto j) __attribute__((always_inline)) {
       rep<kStep - 1>([&](auto s) __attribute__((always_inline)) { sum[0][i][j] = sum[0][i][j] + sum[s + 1][i][j]; });
-      sum[0][i][j] = sum[0][i][j] + load(total + (i * NV + j) * kLanes);
     });
   });
+  if (begun) {
+    rep<MR>([&](auto i) __attribute__((always_inline)) {
+      rep<NV>([&](auto j) __attribute__((always_inline)) { sum[0][i][j] = sum[0][i][j] + load(total + (i * NV + j) * kLanes); });
+    });
+  }
 
   auto& r = sum[0];
   if (!t.direct) {
