@@ -162,10 +162,11 @@ ArchiveFolder::ArchiveFolder(std::span<const char> bytes, const std::function<bo
     const std::string_view h(header.data(), kBlock);
     if (h.find_first_not_of('\0') == std::string_view::npos) break;  // the end
     SACCADE_CHECK(files < kMaxFiles, invalid_model, "the archive holds more than {} files", kMaxFiles);
+    SACCADE_CHECK(files > 0 || is_tar(header), invalid_model, "packed, but not a tar archive of a model");
     std::uint64_t sum = 8 * ' ';
     for (std::size_t i = 0; i < kBlock; ++i)
       if (i < 148 || i >= 156) sum += static_cast<unsigned char>(h[i]);
-    SACCADE_CHECK(sum == number(h.substr(148, 8)), invalid_model, "{}", files == 0 ? "packed, but not a tar archive of a model" : "a header of the archive is damaged");
+    SACCADE_CHECK(sum == number(h.substr(148, 8)), invalid_model, "a header of the archive is damaged");
     const std::uint64_t size = number(h.substr(124, 12));
     SACCADE_CHECK(size <= kMaxUnpacked, invalid_model, "the archive holds a file of {} bytes", size);
     const char type = h[156];

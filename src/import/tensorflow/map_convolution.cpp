@@ -49,7 +49,7 @@ Values conv(NodeContext& c) {
   if (data.ranked() && data.rank() == format.rank() && data[format.channels()].is_static() && taken.is_static() && taken.size() > 0 &&
       data[format.channels()].size() != taken.size()) {
     const i64 channels = data[format.channels()].size();
-    if (channels % taken.size() != 0 || !out.is_static() || out.size() % (channels / taken.size()) != 0)
+    if (taken.size() == 0 || channels < taken.size() || channels % taken.size() != 0 || !out.is_static() || out.size() % (channels / taken.size()) != 0)
       c.invalid("{} channels for a filter of shape {}", channels, graph::to_string(c.shape(1)));
     std::vector<i64> dims{channels / taken.size(), out.size() / (channels / taken.size()), taken.size()};
     for (std::size_t d = 0; d < spatial; ++d) {
