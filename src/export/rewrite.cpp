@@ -43,16 +43,12 @@ std::size_t Rewriting::rank(ValueId v) const {
   return type(v).shape.rank();
 }
 
-const Tensor* Rewriting::constant(std::size_t i) const {
-  if (!has(i)) return nullptr;
-  const Tensor& t = edit.graph().constant(in(i));
-  return t.defined() ? &t : nullptr;
-}
+Tensor Rewriting::constant(std::size_t i) const { return has(i) ? edit.graph().constant(in(i)) : Tensor(); }
 
 std::optional<std::vector<std::int64_t>> Rewriting::integers(std::size_t i) const {
-  const Tensor* t = constant(i);
-  if (t == nullptr) return std::nullopt;
-  return to_i64(*t);
+  const Tensor t = constant(i);
+  if (!t.defined()) return std::nullopt;
+  return to_i64(t);
 }
 
 ValueId Rewriting::scalar(ElementType element, double value) {

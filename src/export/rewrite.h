@@ -49,14 +49,15 @@ class Rewriting {
   /// Whether output i is used by a node or is an output of the graph.
   bool wanted(std::size_t i) const { return edit.graph().use_count(node().outputs[i]) > 0; }
 
-  const TensorType& type(ValueId v) const { return edit.graph().type(v); }
-  const TensorType& type(std::size_t i) const { return type(in(i)); }
+  // By value: building moves what a graph holds.
+  TensorType type(ValueId v) const { return edit.graph().type(v); }
+  TensorType type(std::size_t i) const { return type(in(i)); }
   ElementType element(std::size_t i) const { return type(i).element; }
   /// The rank; inexpressible() if it is not known.
   std::size_t rank(ValueId v) const;
   std::size_t rank(std::size_t i) const { return rank(in(i)); }
-  /// The contents of an input that is known as a whole, else nullptr.
-  const Tensor* constant(std::size_t i) const;
+  /// The contents of an input that is known as a whole, else an undefined tensor.
+  Tensor constant(std::size_t i) const;
   std::optional<std::vector<std::int64_t>> integers(std::size_t i) const;
 
   ValueId op(Op definition, Values inputs) { return edit(std::move(definition), std::move(inputs), name()); }

@@ -11,6 +11,7 @@
 #include "import/caffe/caffe.h"
 #include "import/cut.h"
 #include "import/onnx/onnx.h"
+#include "import/openvino/openvino.h"
 #include "import/source.h"
 #include "import/tensorflow/tensorflow.h"
 #include "import/tflite/tflite.h"
@@ -117,6 +118,7 @@ std::shared_ptr<const graph::Graph> read(const Source& source) {
       case Format::onnx: return cut_as_asked(onnx::read(source.file, source.folder), source.options);
       case Format::caffe:
       case Format::caffe_prototxt: return caffe::read(source);
+      case Format::openvino_ir: return cut_as_asked(openvino::read(source), source.options);
       case Format::git_lfs_pointer: fail(ErrorCode::invalid_model, "a Git LFS pointer, not the model itself: run 'git lfs pull'");
       case Format::html: fail(ErrorCode::invalid_model, "a web page, not a model: the download went wrong");
       case Format::unknown: fail(ErrorCode::invalid_model, "{}", source.bytes().empty() ? "the file is empty" : "not a model of a known format");

@@ -99,6 +99,8 @@ std::string contradiction(const graph::Fact& fact, const Tensor& got) {
   return {};
 }
 
+}  // namespace
+
 std::string check_outputs(const OpCase& test, const std::vector<Tensor>& got) {
   if (got.size() != test.outputs.size()) return fmt::format("{} outputs, expected {}", got.size(), test.outputs.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
@@ -109,6 +111,8 @@ std::string check_outputs(const OpCase& test, const std::vector<Tensor>& got) {
   }
   return {};
 }
+
+namespace {
 
 std::string check_types(const OpCase& test) {
   std::vector<graph::Fact> facts;
@@ -151,13 +155,16 @@ std::string execute(const OpCase& test, graph::Graph graph, const std::vector<Te
   return test.op ? check_known(test, outputs) : std::string();
 }
 
-std::string run_unguarded(const OpCase& test, Variant variant, const std::string& device) {
-  if (test.graph) return execute(test, *test.graph, test.inputs, device);
-  if (test.infers_only() && test.error_code.empty()) return check_types(test);
+}  // namespace
+
+graph::Graph graph_of(const OpCase& test, Variant variant, std::vector<Tensor>& inputs) {
+  if (test.graph) {
+    inputs = test.inputs;
+    return *test.graph;
+  }
   graph::Graph graph;
   graph::Edit edit(graph);
   std::vector<graph::ValueId> values;
-  std::vector<Tensor> inputs;
   for (const auto& a : test.arguments) {
     if (!a.present) {
       values.emplace_back();
@@ -172,6 +179,16 @@ std::string run_unguarded(const OpCase& test, Variant variant, const std::string
     }
   }
   for (graph::ValueId out : edit.node(*test.op, values)) edit.output(out, fmt::format("out{}", graph.outputs().size()));
+  return graph;
+}
+
+namespace {
+
+std::string run_unguarded(const OpCase& test, Variant variant, const std::string& device) {
+  if (test.graph) return execute(test, *test.graph, test.inputs, device);
+  if (test.infers_only() && test.error_code.empty()) return check_types(test);
+  std::vector<Tensor> inputs;
+  graph::Graph graph = graph_of(test, variant, inputs);
   if (test.infers_only()) return {};
   return execute(test, std::move(graph), inputs, device);
 }

@@ -48,6 +48,12 @@ struct OpCase {
 /// Throws Error(invalid_model) with line and column.
 std::vector<OpCase> read_op_cases(const std::string& file);
 
+/// The case as a graph, and the tensors for its inputs in order. An expression case needs all of its arguments' contents.
+graph::Graph graph_of(const OpCase& test, Variant variant, std::vector<Tensor>& inputs);
+
+/// What is wrong with the outputs of a run, or an empty text.
+std::string check_outputs(const OpCase& test, const std::vector<Tensor>& got);
+
 /// Runs one case on a device; what is wrong, or an empty text.
 std::string run(const OpCase& test, Variant variant, const std::string& device);
 

@@ -11,11 +11,13 @@
 #include "export/openvino/layer.h"
 #include "export/openvino/net.h"
 #include "ops/convolution.h"
+#include "ops/detection_output.h"
 #include "ops/elementwise.h"
 #include "ops/grid_sample.h"
 #include "ops/one_hot.h"
 #include "ops/pad.h"
 #include "ops/pool.h"
+#include "ops/prior_box.h"
 #include "ops/registry.h"
 #include "ops/roi_align.h"
 #include "ops/scatter.h"
@@ -27,6 +29,7 @@ namespace {
 
 using graph::Graph;
 using graph::Node;
+using graph::PartialShape;
 
 std::string text_of(const std::vector<std::int64_t>& values) { return fmt::format("{}", fmt::join(values, ",")); }
 
@@ -100,8 +103,17 @@ int convolution(Context& c) {
   return 1;
 }
 
+// OpenVINO crops the odd element on the other side than ours where an output shape is given.
+void swap_auto_pad(Context& c) {
+  if (c.node.inputs.size() < 3) return;
+  std::string& pad = c.out["auto_pad"];
+  if (pad == "same_upper") pad = "same_lower";
+  else if (pad == "same_lower") pad = "same_upper";
+}
+
 template <class T>
 int transposed_convolution(Context& c) {
+  swap_auto_pad(c);
   const auto& op = *c.node.op.as<T>();
   window(c, op.window, c.rank(0) - 2);
   auto padding = op.output_padding;
@@ -213,6 +225,10 @@ int roi_pooling(Context& c) {
 }
 
 int roi_align(Context& c) {
+  // OpenVINO takes the largest interpolated sample, not the largest weighted corner
+  SACCADE_CHECK(c.node.op.as<ops::RoiAlign>()->mode == ops::RoiAlignMode::avg, unsupported, "the mode max");
+  // of the two names of one thing, its CPU plugin knows this
+  if (c.out["aligned_mode"] == "half_pixel") c.out["aligned_mode"] = "half_pixel_for_nn";
   if (c.node.op.as<ops::RoiAlign>()->aligned_mode == ops::RoiAlignAligned::asymmetric) {
     c.out.drop("aligned_mode");
     return 3;
@@ -228,9 +244,32 @@ int grid_sample(Context& c) {
 }
 
 int col2im(Context& c) {
+  const Tensor* size = c.constant(1);
+  SACCADE_CHECK(size != nullptr && size->size() == 2, unsupported, "other than two dimensions");
   for (const auto* name : {"strides", "dilations", "pads_begin", "pads_end"})
     if (c.out[name].empty()) c.out[name] = std::string_view(name).starts_with("pads") ? "0,0" : "1,1";
   return 15;
+}
+
+// Operator set 8 adds the order of the boxes.
+int prior_box(Context& c) {
+  if (c.node.op.as<ops::PriorBox>()->min_max_aspect_ratios_order) {
+    c.out.drop("min_max_aspect_ratios_order");
+    return 1;
+  }
+  return 8;
+}
+
+// Operator set 1 wants the number of classes, which set 8 works out.
+int detection_output(Context& c) {
+  const auto& op = *c.node.op.as<ops::DetectionOutput>();
+  if (c.opset > 8) return 8;
+  const PartialShape &deltas = c.type(0).shape, &scores = c.type(1).shape, &priors = c.type(2).shape;
+  SACCADE_CHECK(deltas.is_static() && scores.is_static() && priors.is_static() && priors.rank() == 3, unsupported, "sizes that are not known before a run");
+  const std::int64_t boxes = priors[2].size() / (op.normalized ? 4 : 5);
+  SACCADE_CHECK(boxes > 0, unsupported, "no boxes");
+  c.out["num_classes"] = std::to_string(scores[1].size() / boxes);
+  return 1;
 }
 
 struct FormRow {
@@ -271,6 +310,7 @@ constexpr FormRow kForms[] = {
     {"CumSum", "", 3},
     {"DeformableConvolution", "", 0, deformable_convolution},
     {"DepthToSpace", "", 1},
+    {"DetectionOutput", "", 0, detection_output},
     {"Divide", "", 0, divide},
     {"Einsum", "", 7},
     {"Elu", "", 1},
@@ -320,8 +360,12 @@ constexpr FormRow kForms[] = {
     {"NotEqual", "", 1},
     {"OneHot", "", 0, one_hot},
     {"Pad", "", 0, pad},
+    {"PSROIPooling", "", 1},
     {"Power", "", 1},
     {"Prelu", "PReLU", 1},
+    {"PriorBox", "", 0, prior_box},
+    {"PriorBoxClustered", "", 1},
+    {"Proposal", "", 4},
     {"ROIAlign", "", 0, roi_align},
     {"ROIPooling", "", 0, roi_pooling},
     {"Range", "", 4},
@@ -334,7 +378,9 @@ constexpr FormRow kForms[] = {
     {"ReduceMin", "", 1},
     {"ReduceProd", "", 1},
     {"ReduceSum", "", 1},
+    {"RegionYolo", "", 1},
     {"Relu", "ReLU", 1},
+    {"ReorgYolo", "", 2},
     {"Reshape", "", 1},
     {"ReverseSequence", "", 1},
     {"Roll", "", 7},

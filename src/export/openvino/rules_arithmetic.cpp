@@ -64,7 +64,7 @@ Values swish(Rewriting& r) { return with_inputs(r, "Swish", 4, {r.as<Unary>().a}
 
 // IR takes a slope of rank 1 for one value a channel.
 Values prelu(Rewriting& r) {
-  const TensorType& slope = r.type(1);
+  const TensorType slope = r.type(1);
   if (!slope.shape.ranked()) r.inexpressible("a slope of unknown rank");
   if (slope.shape.rank() == r.rank(0)) return {};
   if (slope.shape.is_static() && slope.shape.rank() == 1 && slope.shape[0].size() == 1) return {};
@@ -101,9 +101,14 @@ Values reduce_sum_square(Rewriting& r) {
 // log Σ exp(x) = max + log Σ exp(x − max)
 Values reduce_log_sum_exp(Rewriting& r) {
   return reduction(r, ops::ReduceKind::Sum, [&](const ops::Reduce& sum) {
-    const ValueId kept = r.op(ops::Reduce{ops::ReduceKind::Max, true}, r.inputs());
+    // infinities would be subtracted from themselves
+    const double largest = r.element(0) == ElementType::f16 ? 65504 : r.element(0) == ElementType::f64 ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
+    Unary finite = Unary::of(UnaryKind::Clamp);
+    finite.a = -largest;
+    finite.b = largest;
+    const ValueId kept = r.op(finite, {r.op(ops::Reduce{ops::ReduceKind::Max, true}, r.inputs())});
     const ValueId logs = unary(r, UnaryKind::Log, r.op(sum, {unary(r, UnaryKind::Exp, r.subtract(r.in(0), kept)), r.in(1)}));
-    return Values{r.add(logs, sum.keep_dims ? kept : r.op(ops::Reduce{ops::ReduceKind::Max, false}, r.inputs()))};
+    return Values{r.add(logs, sum.keep_dims ? kept : r.op(finite, {r.op(ops::Reduce{ops::ReduceKind::Max, false}, r.inputs())}))};
   });
 }
 

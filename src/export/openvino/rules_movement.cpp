@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that move or make elements.
+#include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "export/openvino/rules.h"
+#include "ops/convert.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
 #include "ops/loss.h"
@@ -30,8 +33,8 @@ using i64 = std::int64_t;
 Values computed(Rewriting& r) {
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < r.count(); ++i) {
-    if (r.has(i) && r.constant(i) == nullptr) r.inexpressible("inputs that are not known before a run");
-    inputs.push_back(r.has(i) ? *r.constant(i) : Tensor());
+    if (r.has(i) && !r.constant(i).defined()) r.inexpressible("inputs that are not known before a run");
+    inputs.push_back(r.has(i) ? r.constant(i) : Tensor());
   }
   Values outputs;
   for (Tensor& t : r.node().op.evaluate(inputs)) outputs.push_back(r.constant_of(std::move(t)));
@@ -102,7 +105,7 @@ Values slice(Rewriting& r) {
 
 // Elements at their places in a flat tensor of zeros.
 Values max_unpool(Rewriting& r) {
-  const TensorType& to = r.type(r.out(0));
+  const TensorType to = r.type(r.out(0));
   if (!to.is_static() || !r.type(0).is_static()) r.inexpressible("sizes that are not known before a run");
   const auto& op = r.as<ops::MaxUnpool>();
   Shape natural = r.type(0).shape.shape();
@@ -163,13 +166,13 @@ Values dft(Rewriting& r) {
   const std::size_t rank = r.rank(0);
   const auto axis = r.has(2) ? r.integers(2) : std::optional(std::vector<i64>{-2});
   if (!axis || axis->size() != 1) r.inexpressible("an axis that is not known before a run");
-  const PartialShape& shape = r.type(0).shape;
+  const PartialShape shape = r.type(0).shape;
   if (!shape[rank - 1].is_static()) r.inexpressible("parts of numbers that are not known before a run");
   const bool real = shape[rank - 1].size() == 1;
   const i64 a = (*axis)[0] < 0 ? (*axis)[0] + static_cast<i64>(rank) : (*axis)[0];
   Values inputs{r.in(0), r.i64({a})};
   if (r.has(1)) inputs.push_back(r.reshape(r.convert(r.in(1), ElementType::i64), {-1}));
-  const TensorType& type = r.type(r.out(0));
+  const TensorType type = r.type(r.out(0));
   if (op.onesided && !op.inverse) {
     if (!real) r.inexpressible("half of the bins of complex numbers");
     inputs[0] = r.op(ops::Squeeze{}, {r.in(0), r.i64({-1})});
@@ -190,13 +193,63 @@ Values dft(Rewriting& r) {
   return r.node(IrLayer{op.inverse ? "IDFT" : "DFT", 7, {}, {type}}, inputs);
 }
 
+// OpenVINO's CPU plugin crops by negative amounts, but then forgets the value.
+Values pad(Rewriting& r) {
+  auto begin = r.integers(1), end = r.integers(2);
+  if (!begin || !end) return {};
+  std::vector<i64> from, to, steps, axes;
+  for (std::size_t d = 0; d < begin->size() && d < end->size(); ++d) {
+    i64 &b = (*begin)[d], &e = (*end)[d];
+    if (b >= 0 && e >= 0) continue;
+    const PartialShape shape = r.type(0).shape;
+    // more is cut off than there is, and comes out of the padding
+    if (!shape.ranked() || !shape[d].is_static() || std::max<i64>(0, -b) + std::max<i64>(0, -e) > shape[d].size()) return {};
+    from.push_back(std::max<i64>(0, -b));
+    to.push_back(e < 0 ? e : std::numeric_limits<std::int32_t>::max());
+    steps.push_back(1);
+    axes.push_back(static_cast<i64>(d));
+    b = std::max<i64>(0, b);
+    e = std::max<i64>(0, e);
+  }
+  if (axes.empty()) return {};
+  // other modes continue what is cut away
+  if (r.as<ops::Pad>().mode != ops::PadMode::constant) return {};
+  Values inputs{r.op(ops::Slice{}, {r.in(0), r.i64(from), r.i64(to), r.i64(steps), r.i64(axes)}), r.i64(*begin), r.i64(*end)};
+  if (r.has(3)) inputs.push_back(r.in(3));
+  return {r.op(r.node().op, inputs)};
+}
+
+// OpenVINO counts these indices from the front alone.
+Values scatter_update(Rewriting& r) {
+  const auto indices = r.integers(1), axis = r.integers(3);
+  if (!indices || std::all_of(indices->begin(), indices->end(), [](i64 v) { return v >= 0; })) return {};
+  const PartialShape shape = r.type(0).shape;
+  if (!axis || axis->size() != 1 || !shape.ranked()) r.inexpressible("negative indices along an axis that is not known before a run");
+  const i64 a = (*axis)[0] < 0 ? (*axis)[0] + static_cast<i64>(shape.rank()) : (*axis)[0];
+  if (a < 0 || a >= static_cast<i64>(shape.rank()) || !shape[static_cast<std::size_t>(a)].is_static()) r.inexpressible("negative indices along a size that is not known before a run");
+  std::vector<i64> positive = *indices;
+  for (i64& v : positive)
+    if (v < 0) v += shape[static_cast<std::size_t>(a)].size();
+  const ValueId moved = r.constant_of(Tensor::from<i64>(r.type(1).shape.shape(), positive));
+  return {r.op(ops::ScatterUpdate{}, {r.in(0), r.convert(moved, r.element(1)), r.in(2), r.in(3)})};
+}
+
+// To boolean is a comparison; OpenVINO's CPU plugin rounds first.
+Values convert(Rewriting& r) {
+  if (r.as<ops::Convert>().destination_type != ElementType::boolean || r.element(0) == ElementType::boolean) return {};
+  return {r.op(Binary{BinaryKind::NotEqual}, {r.in(0), r.like(r.in(0), 0)})};
+}
+
 constexpr RuleRow kRules[] = {
+    {"Convert", convert},
     {"DiscreteFourierTransform", dft},
     {"MaxUnpool", max_unpool},
     {"MelWeightMatrix", computed},
     {"NegativeLogLikelihoodLoss", loss},
     {"NonMaxSuppression", non_max_suppression},
+    {"Pad", pad},
     {"PadWrap", pad_wrap},
+    {"ScatterUpdate", scatter_update},
     {"Slice", slice},
     {"Trilu", trilu},
     {"WindowFunction", computed},

@@ -97,7 +97,24 @@ Values lp_pool(Rewriting& r) {
   return {r.op(Binary{BinaryKind::Power}, {r.multiply(mean, r.like(x, count)), r.like(x, 1.0 / static_cast<double>(op.p))})};
 }
 
+// OpenVINO's window reaches as far behind as before. One of even size is a pool over the channels.
+Values lrn(Rewriting& r) {
+  const auto& op = r.as<ops::LRN>();
+  if (op.size % 2 == 1) return {};
+  const auto axes = r.integers(1);
+  const PartialShape shape = r.type(0).shape;
+  if (!axes || axes->size() != 1 || (*axes)[0] != 1 || r.rank(0) < 2 || !shape[1].is_static()) r.inexpressible("an even size along other axes than the channels");
+  const ValueId x = r.in(0), squares = r.op(ops::Reshape{.special_zero = true}, {r.multiply(x, x), r.i64({0, 1, shape[1].size(), -1})});
+  ops::AvgPool pool{{}, {op.size, 1}, false, ops::PoolRounding::floor};
+  pool.window.pads_begin = {(op.size - 1) / 2, 0};
+  pool.window.pads_end = {op.size / 2, 0};
+  const ValueId mean = r.op(ops::Reshape{}, {r.op(pool, {squares}), r.shape_of(x)});
+  const ValueId base = r.add(r.multiply(mean, r.like(x, op.alpha)), r.like(x, op.bias));
+  return {r.divide(x, r.op(Binary{BinaryKind::Power}, {base, r.like(x, op.beta)}))};
+}
+
 constexpr RuleRow kRules[] = {
+    {"LRN", lrn},
     {"GroupNormalization", group_normalization},
     {"InstanceNormalization", instance_normalization},
     {"LayerNormalization", layer_normalization},

@@ -39,7 +39,7 @@ std::optional<Range> range_of(ElementType type) {
 // Scales and zero points are one value, or one per index of the axis: shaped so that they broadcast to the data.
 ValueId broadcastable(Rewriting& r, ValueId v, std::int64_t axis, std::int64_t block) {
   if (block != 0) r.inexpressible("scales by blocks");
-  const TensorType& type = r.type(v);
+  const TensorType type = r.type(v);
   if (!type.is_static()) r.inexpressible("scales of unknown shape");
   if (element_count(type.shape.shape()) == 1) return type.shape.rank() == 0 ? v : r.reshape(v, {});
   const std::size_t rank = r.rank(0);
@@ -110,7 +110,7 @@ Values dequantize(Rewriting& r) {
 ValueId centred(Rewriting& r, ValueId x, ValueId zero, std::size_t axis, ElementType work) {
   ValueId y = r.convert(x, work);
   if (!zero.valid()) return y;
-  const TensorType& type = r.type(zero);
+  const TensorType type = r.type(zero);
   if (!type.is_static()) r.inexpressible("a zero point of unknown shape");
   zero = r.convert(zero, work);
   if (element_count(type.shape.shape()) == 1) return r.subtract(y, r.reshape(zero, {}));

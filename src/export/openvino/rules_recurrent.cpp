@@ -85,7 +85,7 @@ Values sequence(Rewriting& r, const Sequence& s) {
   IrLayer layer{s.type, 5, {"hidden_size", std::to_string(hidden), "direction", a.direction == RnnDirection::forward ? "forward" : directions == 2 ? "bidirectional" : "reverse",
                             "activations", names, "activations_alpha", "", "activations_beta", "", "clip", fmt::format("{}", a.clip)}, {}};
   layer.attributes.insert(layer.attributes.end(), s.more.begin(), s.more.end());
-  const PartialShape& in = r.type(x).shape;
+  const PartialShape in = r.type(x).shape;
   const graph::Dimension d = graph::Dimension::fixed(directions), h = graph::Dimension::fixed(hidden);
   const graph::Dimension rows = in.ranked() ? in[0] : graph::Dimension::unknown(), steps = in.ranked() ? in[1] : graph::Dimension::unknown();
   layer.outputs = {{element, PartialShape({rows, d, steps, h})}, {element, PartialShape({rows, d, h})}};

@@ -46,10 +46,10 @@ std::vector<std::int64_t> axes_of(const Resize& op, std::size_t rank) {
 
 // Resampling is linear along each axis: y = M·x, and M is what the operator makes of the unit matrix.
 Values as_products(Rewriting& r, const Resize& op, const std::vector<std::int64_t>& axes) {
-  const TensorType &from = r.type(0), &to = r.type(r.out(0));
-  if (r.constant(1) == nullptr || (r.has(2) && r.constant(2) == nullptr) || !is_float(from.element)) r.inexpressible("this policy for sizes that are not known before a run");
+  const TensorType from = r.type(0), to = r.type(r.out(0));
+  if (!r.constant(1).defined() || (r.has(2) && !r.constant(2).defined()) || !is_float(from.element)) r.inexpressible("this policy for sizes that are not known before a run");
   const auto rank = static_cast<std::int64_t>(r.rank(0));
-  const std::vector<double> targets = to_f64(*r.constant(1)), roi = r.has(2) ? to_f64(*r.constant(2)) : std::vector<double>();
+  const std::vector<double> targets = to_f64(r.constant(1)), roi = r.has(2) ? to_f64(r.constant(2)) : std::vector<double>();
   ValueId y = r.in(0);
   for (std::size_t k = 0; k < axes.size(); ++k) {
     const auto axis = static_cast<std::size_t>(axes[k]);
@@ -79,7 +79,7 @@ Values as_products(Rewriting& r, const Resize& op, const std::vector<std::int64_
 
 // Whether widened filters make no difference: no axis shrinks.
 bool never_shrinks(Rewriting& r, const std::vector<std::int64_t>& axes) {
-  const TensorType &from = r.type(0), &to = r.type(r.out(0));
+  const TensorType from = r.type(0), to = r.type(r.out(0));
   return to.shape.ranked() && std::all_of(axes.begin(), axes.end(), [&](std::int64_t a) {
     const auto axis = static_cast<std::size_t>(a);
     return from.shape[axis].is_static() && to.shape[axis].is_static() && to.shape[axis].size() >= from.shape[axis].size();

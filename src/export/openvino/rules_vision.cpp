@@ -56,11 +56,14 @@ ValueId area(Rewriting& r, ValueId boxes) {
   return r.op(ops::Squeeze{}, {r.multiply(h, w), r.i64({-1})});
 }
 
+// OpenVINO drops a box whose IoU is the threshold; ours stays.
+double above(double threshold) { return std::nextafter(static_cast<float>(threshold), 2.0f); }
+
 // Every class of every image is an entry of the batch where boxes differ by class, else a class of IR's layer. What it takes is put
 // at its place in a table [n, c·b] of scores, from which TopK picks the best; of equal ones the first, as it shall be.
 Values multiclass_nms(Rewriting& r) {
   const auto& op = r.as<ops::MulticlassNms>();
-  const TensorType &boxes_type = r.type(0), &scores_type = r.type(1);
+  const TensorType boxes_type = r.type(0), scores_type = r.type(1);
   if (!scores_type.is_static() || !boxes_type.is_static()) r.inexpressible("numbers of boxes that are not known before a run; give the inputs fixed shapes");
   const i64 n = scores_type.shape[0].size(), b = scores_type.shape[1].size(), c = scores_type.shape[2].size(), q = boxes_type.shape[2].size();
   const ElementType element = scores_type.element;
@@ -77,7 +80,7 @@ Values multiclass_nms(Rewriting& r) {
   const ValueId in_boxes = shared ? r.reshape(boxes, {n, b, 4}) : r.reshape(boxes, {n * c, b, 4});
   const ValueId in_scores = shared ? usable : r.reshape(usable, {n * c, 1, b});
   const Values taken = r.node(ops::NonMaxSuppression{ops::BoxEncoding::corner, false, ElementType::i64},
-                              {in_boxes, in_scores, r.i64_scalar(op.max_per_class), r.scalar(ElementType::f32, op.iou_threshold), r.scalar(ElementType::f32, std::max(op.score_threshold, kNone / 2))});
+                              {in_boxes, in_scores, r.i64_scalar(op.max_per_class), r.scalar(ElementType::f32, above(op.iou_threshold)), r.scalar(ElementType::f32, std::max(op.score_threshold, kNone / 2))});
   // (image, class, box) and its score
   ValueId places = taken[0];
   if (!shared) {
@@ -110,23 +113,37 @@ Values multiclass_nms(Rewriting& r) {
     for (std::size_t k = 2; k < r.rank(v); ++k) mask = r.op(ops::Unsqueeze{}, {mask, r.i64({-1})});
     return select(r, mask, v, r.like(v, 0));
   };
-  const auto gathered = [&](ValueId v, ValueId index) { return r.op(ops::Gather{1}, {v, index, r.i64_scalar(1)}); };
+  // Rows of all images in one; OpenVINO's Gather with batch dimensions is not to be relied on.
+  const auto gathered = [&](ValueId v, ValueId index, i64 rows) {
+    const PartialShape shape = r.type(v).shape;
+    std::vector<i64> target{-1};
+    for (std::size_t d = 2; d < r.rank(v); ++d) {
+      if (!shape[d].is_static()) r.inexpressible("fields whose sizes are not known before a run");
+      target.push_back(shape[d].size());
+    }
+    if (n > 1) {
+      Tensor first(ElementType::i64, {n, 1});
+      for (i64 k = 0; k < n; ++k) first.data<i64>()[k] = k * rows;
+      index = r.add(index, r.constant_of(first));
+    }
+    return r.op(ops::Gather{}, {r.op(ops::Reshape{}, {v, r.i64(target)}), index, r.i64_scalar(0)});
+  };
   const ValueId flat = r.reshape(final_boxes, {n, q * b, 4});
-  ValueId out_boxes = gathered(flat, shared ? box : r.add(r.multiply(kind, width), box));
+  ValueId out_boxes = gathered(flat, shared ? box : r.add(r.multiply(kind, width), box), q * b);
   if (op.change_coordinate_frame && window.valid()) {
     const ValueId w = r.reshape(r.in(2), {-1, 1, 4}), origin = slice(r, w, 2, 0, 2), size = r.subtract(slice(r, w, 2, 2, 4), origin);
     out_boxes = r.divide(r.subtract(out_boxes, joined(r, 2, {origin, origin})), joined(r, 2, {size, size}));
   }
   Values outputs{masked(out_boxes), masked(r.convert(best[0], element)), masked(r.convert(kind, element)),
                  r.op(ops::Reduce{ops::ReduceKind::Sum}, {r.convert(present, ElementType::i32), r.i64({1})})};
-  for (std::size_t i = 4; i < r.count(); ++i) outputs.push_back(masked(gathered(r.in(i), box)));
+  for (std::size_t i = 4; i < r.count(); ++i) outputs.push_back(masked(gathered(r.in(i), box, b)));
   return outputs;
 }
 
 // The image of each box, sampled on the box's grid; samples beside the image are replaced.
 Values crop_and_resize(Rewriting& r) {
   const auto& op = r.as<ops::CropAndResize>();
-  const PartialShape& shape = r.type(0).shape;
+  const PartialShape shape = r.type(0).shape;
   if (r.rank(0) != 4 || !shape[2].is_static() || !shape[3].is_static()) r.inexpressible("sizes that are not known before a run");
   if (op.method == ops::CropMethod::nearest) r.inexpressible("the method nearest");
   const ValueId images = r.op(ops::Gather{}, {r.in(0), r.convert(r.in(2), ElementType::i64), r.i64_scalar(0)});
@@ -200,7 +217,7 @@ Values attention(Rewriting& r) {
   if (op.left_window >= 0 || op.right_window >= 0) r.inexpressible("a window of keys");
   const bool rank3 = r.rank(0) == 3;
   ValueId q = headed(r, r.in(0), op.q_num_heads), k = headed(r, r.in(1), op.kv_num_heads), v = headed(r, r.in(2), op.kv_num_heads);
-  const PartialShape &qs = r.type(q).shape, &ks = r.type(k).shape;
+  const PartialShape qs = r.type(q).shape, ks = r.type(k).shape;
   if (!qs[1].is_static() || !ks[1].is_static()) r.inexpressible("numbers of heads that are not known before a run");
   if (const i64 hq = qs[1].size(), hk = ks[1].size(); hq != hk) {
     // every head of the keys serves hq / hk heads of the queries
@@ -217,6 +234,9 @@ Values attention(Rewriting& r) {
   if (op.softcap > 0) product = r.multiply(r.op(ops::Unary::of(ops::UnaryKind::Tanh), {r.divide(product, r.like(q, op.softcap))}), r.like(q, op.softcap));
   const double lowest = r.element(0) == ElementType::f16 ? -65504 : -1e30;
   if (r.has(3)) {
+    const TensorType mask = r.type(3);
+    const graph::Dimension keys = ks[2], masked = mask.shape.ranked() && mask.shape.rank() > 0 ? mask.shape[mask.shape.rank() - 1] : graph::Dimension::unknown();
+    if (!(masked.is_static() && masked.size() == 1) && !(masked == keys && masked.is_static())) r.inexpressible("a mask that may be shorter than the keys");
     if (r.element(3) == ElementType::boolean) product = select(r, r.in(3), product, r.like(q, lowest));
     else product = r.add(product, r.in(3));
   }
@@ -224,7 +244,13 @@ Values attention(Rewriting& r) {
     const auto range = [&](ValueId of) { return r.op(ops::Range{}, {r.i64_scalar(0), r.op(ops::Gather{}, {r.shape_of(of), r.i64_scalar(2), r.i64_scalar(0)}), r.i64_scalar(1)}); };
     product = select(r, binary(r, BinaryKind::GreaterEqual, r.reshape(range(q), {-1, 1}), range(k)), product, r.like(q, lowest));
   }
-  ValueId y = r.op(ops::MatMul{}, {r.op(ops::Softmax{-1}, {product}), v});
+  ValueId weights = r.op(ops::Softmax{-1}, {product});
+  if (r.has(3) || op.is_causal) {
+    // a query that sees no key gets nothing, not the mean of all
+    product = binary(r, BinaryKind::Maximum, product, r.like(q, lowest));
+    weights = select(r, binary(r, BinaryKind::Greater, product, r.like(q, lowest / 2)), r.op(ops::Softmax{-1}, {product}), r.like(q, 0));
+  }
+  ValueId y = r.op(ops::MatMul{}, {weights, v});
   if (rank3) {
     constexpr std::int64_t kBack[] = {0, 2, 1, 3};
     y = r.op(ops::Reshape{.special_zero = true}, {r.transpose(y, kBack), r.i64({0, 0, -1})});

@@ -93,7 +93,7 @@ Weights::Place Weights::add(const Tensor& tensor) {
   file_.write({kZeros, padding});
   const Place place{file_.size(), bytes.size()};
   file_.write(bytes);
-  hash_ ^= fingerprint(bytes, place.offset);
+  if (!bytes.empty()) hash_ ^= fingerprint(bytes, place.offset);
   stored_.emplace(key, std::pair(place, tensor));
   return place;
 }

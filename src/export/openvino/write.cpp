@@ -139,6 +139,8 @@ void write(const Graph& source, const std::filesystem::path& xml, const WriteOpt
   problems.throw_if_any();
   Weights weights(std::filesystem::path(xml).replace_extension(".bin"));
   const NetText net = net_text(graph, weights, options, 1);
+  // OpenVINO takes an empty file for none, and then does not make constants without elements
+  if (weights.file().size() == 0) weights.file().write(std::string_view("\0", 1));
   OutputFile file(xml);
   file.write(fmt::format("<?xml version=\"1.0\"?>\n<net name=\"{}\" version=\"{}\" bin_size=\"{}\" bin_fingerprint=\"{:016x}\">\n", escaped(graph.name.empty() ? "model" : graph.name), options.ir_version,
                          weights.file().size(), weights.hash()));
