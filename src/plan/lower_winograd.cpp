@@ -24,25 +24,24 @@ class WinogradStep final : public Step {
   kernels::Epilogue epilogue;
   kernels::Lanes lanes = kernels::Lanes::masked;
   Index packed_floats = 0, tile_rows = 0, tile_columns = 0;
-  Index block_tiles = 0;  // consecutive tiles in raster order
+  Index block_tiles = 0;  // consecutive tiles in raster order, image after image
 
   void run(const Run& run) const override {
-    const Index tiles = tile_rows * tile_columns, blocks = (tiles + block_tiles - 1) / block_tiles;
-    for (Index b = 0; b < g.n; ++b)
-      run.parallel(blocks, 1, flops / static_cast<double>(g.n) * 0.006, [&](Index begin, Index end, std::byte* scratch) {
-        for (Index i = begin; i < end; ++i) block(run, b, i * block_tiles, std::min(tiles, (i + 1) * block_tiles), reinterpret_cast<float*>(scratch));
-      });
+    const Index tiles = g.n * tile_rows * tile_columns, blocks = (tiles + block_tiles - 1) / block_tiles;
+    run.parallel(blocks, 1, flops * 0.006, [&](Index begin, Index end, std::byte* scratch) {
+      for (Index i = begin; i < end; ++i) block(run, i * block_tiles, std::min(tiles, (i + 1) * block_tiles), reinterpret_cast<float*>(scratch));
+    });
   }
 
  private:
-  void block(const Run& run, Index b, Index first, Index last, float* scratch) const {
+  void block(const Run& run, Index first, Index last, float* scratch) const {
     const Index c_pitch = padded(g.c), n_pitch = padded(g.o), tiles = last - first;
     // one vector between positions keeps the 36 streams of a tile out of the same cache sets
     const Index in_position = tiles * c_pitch + 16, out_position = tiles * n_pitch + 16;
     float* const before = scratch;
     float* const after = scratch + kPositions * (block_tiles * c_pitch + 16);
-    const float* image = run.floats(in) + b * batch_stride(in);
-    for_rows(first, last, [&](Index row, Index column, Index count, Index at) {
+    for_rows(first, last, [&](Index b, Index row, Index column, Index count, Index at) {
+      const float* image = run.floats(in) + b * batch_stride(in);
       kernels::WinogradInput a;
       for (Index y = 0; y < 6; ++y) {
         const Index iy = row * 4 - g.pt + y;
@@ -70,9 +69,9 @@ class WinogradStep final : public Step {
       d.out = after + p * out_position;
       run.k.dense(d, {0, tiles, 0, g.o});
     }
-    float* const result = run.floats(out) + b * batch_stride(out);
-    const float* const second = other.valid() ? run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other)) : nullptr;
-    for_rows(first, last, [&](Index row, Index column, Index count, Index at) {
+    for_rows(first, last, [&](Index b, Index row, Index column, Index count, Index at) {
+      float* const result = run.floats(out) + b * batch_stride(out);
+      const float* const second = other.valid() ? run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other)) : nullptr;
       kernels::WinogradOutput a;
       a.in = after + at * n_pitch;
       a.position_pitch = out_position;
@@ -91,12 +90,12 @@ class WinogradStep final : public Step {
     });
   }
 
-  // Calls fn(row, column, count, position in the block) for the stretch of each row of tiles.
+  // Calls fn(image, row, column, count, position in the block) for the stretch of each row of tiles.
   template <class F>
   void for_rows(Index first, Index last, F fn) const {
     for (Index t = first; t < last;) {
       const Index row = t / tile_columns, column = t % tile_columns, count = std::min(last - t, tile_columns - column);
-      fn(row, column, count, t - first);
+      fn(row / tile_rows, row % tile_rows, column, count, t - first);
       t += count;
     }
   }
@@ -138,9 +137,9 @@ constexpr Index kBlockBytes = 384 * 1024;
 
 bool winograd_wins(const Lowering& l, const Geometry& g, Index groups) {
   if (l.exact || groups != 1 || g.kh != 3 || g.kw != 3 || g.sh != 1 || g.sw != 1 || g.dh != 1 || g.dw != 1 || l.k.lanes < 8) return false;
-  const auto tiles = static_cast<double>(((g.oh + 3) / 4) * ((g.ow + 3) / 4)), c = static_cast<double>(g.c), o = static_cast<double>(g.o);
+  const auto tiles = static_cast<double>(g.n * ((g.oh + 3) / 4) * ((g.ow + 3) / 4)), c = static_cast<double>(g.c), o = static_cast<double>(g.o);
   // in cycles of a multiply-add of one vector: products, and transforms by the vectors that they load, compute and store
-  const double lanes = l.k.lanes, direct = 9 * static_cast<double>(g.oh * g.ow) * c * o / lanes / 2;
+  const double lanes = l.k.lanes, direct = 9 * static_cast<double>(g.n * g.oh * g.ow) * c * o / lanes / 2;
   const double products = kPositions * tiles * c * o / lanes / 2, transforms = tiles * (c * 170 + o * 130) / lanes;
   // weights that leave the cache between layers come at some bytes a cycle: 36 of them here, 9 there
   const double weights = kPositions * 4 * c * o > 512 * 1024 ? 4 * c * o / 6 : 0;
@@ -160,9 +159,10 @@ void lower_winograd(Lowering& l, const Chain& chain, const Tensor& weights, cons
   step->weights = transformed(l, weights, g, step->packed_floats);
   step->tile_rows = (g.oh + 3) / 4;
   step->tile_columns = (g.ow + 3) / 4;
-  const Index tiles = step->tile_rows * step->tile_columns, tile_bytes = kPositions * 4 * (padded(g.c) + padded(g.o));
-  // few tiles would leave the products waiting for their weights
-  const Index most = std::min(tiles, std::max<Index>(kBlockBytes / tile_bytes, 24)), blocks = (tiles + most - 1) / most;
+  const Index tiles = g.n * step->tile_rows * step->tile_columns, tile_bytes = kPositions * 4 * (padded(g.c) + padded(g.o));
+  // few tiles would leave the products waiting for their weights, the more so if these are larger than the cache
+  const Index least = kPositions * 4 * g.c * g.o > 4 * kBlockBytes ? 48 : 24;
+  const Index most = std::min(tiles, std::max<Index>(kBlockBytes / tile_bytes, least)), blocks = (tiles + most - 1) / most;
   step->block_tiles = (tiles + blocks - 1) / blocks;
   step->scratch_bytes = static_cast<std::size_t>(kPositions * 4 * (step->block_tiles * (padded(g.c) + padded(g.o)) + 32));
   step->reads = {in};
