@@ -12,6 +12,7 @@ Pass fold_arithmetic();
 Pass fold_batch_norm();
 Pass fold_branches();
 Pass fold_constants();
+Pass fold_loops();
 Pass fold_pad();
 Pass fold_scale();
 Pass fuse_activations();
@@ -22,6 +23,7 @@ Pass fuse_reshapes();
 Pass fuse_normalizations();
 Pass fuse_space_to_depth();
 Pass normalize_arithmetic();
+Pass normalize_layout();
 Pass normalize_resize();
 
 }  // namespace saccade::passes

@@ -17,6 +17,7 @@ const std::vector<Pass>& pipeline() {
   static const std::vector<Pass> passes = {
       fold_constants(),
       fold_branches(),
+      fold_loops(),
       drop_identities(),
       fuse_common_subexpressions(),
       fuse_normalizations(),
@@ -26,6 +27,7 @@ const std::vector<Pass>& pipeline() {
       normalize_resize(),
       normalize_arithmetic(),
       fuse_activations(),
+      normalize_layout(),
       fold_batch_norm(),
       fold_scale(),
       fold_arithmetic(),

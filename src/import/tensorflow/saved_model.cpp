@@ -14,6 +14,7 @@
 #include "import/tensorflow/tensors.h"
 #include "import/tensorflow/variables.h"
 #include "import/tensorflow/wire.h"
+#include "ops/vectorise_loop.h"
 
 namespace saccade::tensorflow {
 namespace {
@@ -89,6 +90,7 @@ std::shared_ptr<graph::Graph> read(const Parts& parts, const import::ReadOptions
   cut_inputs(*network, options.inputs);
   apply_patterns(*network);
   auto graph = Builder(variables ? &*variables : nullptr).build(*network);
+  ops::vectorise_loops(*graph);
   graph->metadata.emplace("tensorflow.producer", std::to_string(parts.graph->producer));
   return graph;
 }
