@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // TensorFlow models against TensorFlow's own outputs, as the case.json beside each of them says how to compare.
-// Arguments: the folder of the models, then perhaps a device (CPU). What is absent is skipped.
+// Arguments: the folder of the models, that of models in several formats, then perhaps a device (CPU). What is absent is skipped.
 //   detections: as sets; a detection matches one of its class with IoU > .99 and a score within 1e-3, and 98 % must match, 93 % where the
 //               graph's own resize comes before (input_full.npy); raw_* within the tolerance, of Mask R-CNN as sets too
 //   labels: equal but for .1 % of the pixels;  close: max abs difference within the tolerance
@@ -147,6 +147,47 @@ class Case : public testing::Test {
   nlohmann::json values_;
 };
 
+// The same network as TensorFlow and in another format, on the same noise: the outputs of each shape agree.
+class Pair : public testing::Test {
+ public:
+  Pair(fs::path first, fs::path second) : first_(std::move(first)), second_(std::move(second)) {}
+
+  void TestBody() override {
+    if (!fs::exists(first_) || !fs::exists(second_)) GTEST_SKIP() << first_ << " is not there";
+    std::shared_ptr<const graph::Graph> models[2];
+    try {
+      models[1] = import::read_model(second_);
+    } catch (const Error& e) {
+      if (e.code() != ErrorCode::unsupported) throw;
+      GTEST_SKIP() << e.message();
+    }
+    models[0] = import::read_model(first_);
+    const graph::PartialShape& wanted = models[1]->type(models[1]->inputs()[0]).shape;
+    Tensor data(ElementType::f32, wanted.shape());
+    unsigned state = 1;
+    for (float& v : data.values<float>()) v = static_cast<float>((state = state * 1664525 + 1013904223) >> 8) / static_cast<float>(1 << 24);
+    std::vector<Tensor> inputs{data}, outputs[2];
+    for (int m = 0; m < 2; ++m) devices::make_device(device)->compile(models[m], {})->request()->run(inputs, outputs[m]);
+    ASSERT_EQ(outputs[0].size(), outputs[1].size());
+    for (const Tensor& a : outputs[0]) {
+      const auto b = std::find_if(outputs[1].begin(), outputs[1].end(), [&](const Tensor& t) { return t.size() == a.size(); });
+      ASSERT_NE(b, outputs[1].end()) << to_string(a.shape());
+      EXPECT_LE(largest_difference(a, *b), 1e-4) << to_string(a.shape());
+    }
+  }
+
+ private:
+  fs::path first_, second_;
+};
+
+void register_pairs(const fs::path& data) {
+  const auto add = [&](const char* name, const char* first, const char* second) {
+    testing::RegisterTest("TensorFlowModels", name, nullptr, nullptr, __FILE__, __LINE__, [=]() -> testing::Test* { return new Pair(data / first, data / second); });
+  };
+  add("samplenet_as_onnx", "omz-samplenet/samplenet.pb", "omz-samplenet/samplenet.onnx");
+  add("face_mask_as_tflite", "face-mask-ssd/face_mask_detection.pb", "face-mask-ssd/face_mask_detection.tflite");
+}
+
 TEST(TensorFlowModels, AreThere) {
   if (testing::UnitTest::GetInstance()->total_test_count() == 1) GTEST_SKIP() << "the models are not there";
 }
@@ -176,6 +217,7 @@ void register_cases(const fs::path& models) {
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   if (argc > 1) saccade::register_cases(argv[1]);
-  if (argc > 2) saccade::device = argv[2];
+  if (argc > 2) saccade::register_pairs(argv[2]);
+  if (argc > 3) saccade::device = argv[3];
   return RUN_ALL_TESTS();
 }

@@ -80,6 +80,8 @@ std::optional<std::vector<std::int64_t>> NodeContext::integers(std::size_t i) co
   return tensor ? std::optional(to_i64(*tensor)) : std::nullopt;
 }
 
+const Network& NodeContext::network() const { return scope_.network; }
+
 bool NodeContext::wants(std::size_t k) const {
   const auto& wanted = scope_.wanted[static_cast<std::size_t>(&node_ - scope_.network.nodes.data())];
   return k < wanted.size() && wanted[k] != 0;

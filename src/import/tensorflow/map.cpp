@@ -13,6 +13,7 @@ std::vector<Row> all_rows() {
            elementwise_rows(),
            index_rows(),
            list_rows(),
+           opencv_rows(),
            network_rows(),
            quantize_rows(),
            shape_rows(),

@@ -117,6 +117,8 @@ class NodeContext {
   std::string_view op_type() const { return node_.op; }
   const std::string& name() const { return node_.name; }
   const Node& node_in_file() const { return node_; }
+  /// The network that the node belongs to.
+  const Network& network() const;
 
   // Building. Nodes are given the name of the TensorFlow node; the importer names the values that the function returns.
   ValueId op(Op definition, std::vector<ValueId> inputs) { return edit(std::move(definition), std::move(inputs), node_.name); }
@@ -183,6 +185,7 @@ std::span<const Row> convolution_rows();
 std::span<const Row> elementwise_rows();
 std::span<const Row> index_rows();
 std::span<const Row> list_rows();
+std::span<const Row> opencv_rows();
 std::span<const Row> network_rows();
 std::span<const Row> quantize_rows();
 std::span<const Row> shape_rows();

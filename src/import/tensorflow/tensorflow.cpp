@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "import/tensorflow/archive.h"
 #include "import/tensorflow/folder.h"
+#include "import/tensorflow/opencv_text.h"
 #include "import/tensorflow/saved_model.h"
 #include "import/tensorflow/table.h"
 #include "import/tensorflow/tensors.h"
@@ -136,12 +137,42 @@ std::string architecture(const fs::path& folder) {
   return name.size() < 64 ? name : std::string();
 }
 
+// The .pb of the same name beside a text graph, or the only one whose name begins like it, or the only one.
+fs::path weights_of_text(const fs::path& path) {
+  if (path.empty()) return {};
+  if (const fs::path same = fs::path(path).replace_extension(".pb"); is_regular(same)) return same;
+  std::vector<fs::path> all, alike;
+  std::error_code error;
+  const std::string stem = path.stem().string();
+  for (const auto& entry : fs::directory_iterator(path.has_parent_path() ? path.parent_path() : fs::path("."), error)) {
+    if (entry.path().extension() != ".pb") continue;
+    all.push_back(entry.path());
+    if (entry.path().stem().string().starts_with(stem)) alike.push_back(entry.path());
+  }
+  return alike.size() == 1 ? alike[0] : alike.empty() && all.size() == 1 ? all[0] : fs::path();
+}
+
 std::shared_ptr<graph::Graph> read_text(const Source& source) {
+  if (is_opencv_text(text_of(*source.file))) {
+    const fs::path weights = !source.options.weights.empty() ? source.options.weights : weights_of_text(source.path);
+    SACCADE_CHECK(is_regular(weights), not_found, "a text graph of OpenCV without its weights: give the .pb that belongs to it");
+    return read_opencv(source.file, FileBytes::open(weights), source.options);
+  }
   const Weights weights = weights_of(source);
   return read_graph_def(binary_of(text_of(*source.file), TextKind::graph), weights.folder, weights.prefix, source.options);
 }
 
 std::shared_ptr<graph::Graph> read_graph(const Source& source) {
+  const fs::path& given = source.options.weights;
+  if (given.extension() == ".pbtxt") return read_opencv(FileBytes::open(given), source.file, source.options);
+  // a text graph of the same name beside it
+  if (given.empty() && !source.path.empty()) {
+    const fs::path beside = fs::path(source.path).replace_extension(".pbtxt");
+    if (is_regular(beside)) {
+      const auto text = FileBytes::open(beside);
+      if (is_opencv_text(text_of(*text))) return read_opencv(text, source.file, source.options);
+    }
+  }
   const Weights weights = weights_of(source);
   return read_graph_def(source.file, weights.folder, weights.prefix, source.options);
 }

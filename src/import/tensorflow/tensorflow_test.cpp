@@ -2,8 +2,11 @@
 // Graphs that are written here: constants, names, cuts, functions, text form; what each kind of broken file is told.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
-#include "import/tensorflow/text_graph.h"
+#include <filesystem>
+#include <fstream>
+
 #include "import/tensorflow/tensorflow_test.h"
 
 namespace saccade::tensorflow {
@@ -136,6 +139,35 @@ versions { producer: 27 }
 )";
   EXPECT_THAT(to_f64(run(text, {f32({1, 2}, {3, 5})}).at("y")), ElementsAre(3, 10));
   EXPECT_THAT(message([&] { read("node { name: \"x\" op: \"Placeholder\" attr { key: \"dtype\" value { type: DT_FLOTE } } }"); }), HasSubstr("'DT_FLOTE' is no type"));
+}
+
+// A text graph of OpenCV's with its weights in a frozen graph of the same name: padding by SpaceToBatchND, layers of its own.
+TEST(TensorFlow, OpenCVTextGraph) {
+  const auto folder = std::filesystem::temp_directory_path() / ("saccade_opencv_" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "m.pbtxt") << R"(
+node { name: "data" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } } }
+node { name: "block" op: "Const" attr { key: "value" value { tensor { dtype: DT_INT32 tensor_shape { dim { size: 2 } } int_val: 1 int_val: 1 } } } }
+node { name: "pads" op: "Const" attr { key: "value" value { tensor { dtype: DT_INT32 tensor_shape { dim { size: 2 } dim { size: 2 } } int_val: 1 int_val: 0 int_val: 0 int_val: 0 } } } }
+node { name: "pad" op: "SpaceToBatchND" input: "data:0" input: "block" input: "pads" }
+node { name: "scaled" op: "Mul" input: "pad" input: "w" }
+node { name: "unpad" op: "BatchToSpaceND" input: "scaled" }
+node { name: "flat" op: "Flatten" input: "unpad" }
+node { name: "norm" op: "L2Normalize" input: "flat" }
+node { name: "y" op: "Softmax" input: "flat" attr { key: "axis" value { i: 1 } } }
+node { name: "priors" op: "PriorBox" input: "pad" input: "data" attr { key: "min_size" value { i: 2 } } attr { key: "offset" value { f: 0.5 } } attr { key: "variance" value { f: 0.1 } } }
+)";
+  std::ofstream(folder / "m.pb", std::ios::binary) << graph_def({constant("w", tensor({1}, std::vector<float>{2})), node("unused", "FooBar")});
+  for (const char* file : {"m.pb", "m.pbtxt"}) {
+    const auto results = run(*import::read_model(folder / file, {.outputs = {"flat", "norm", "y", "priors"}}), {f32({1, 1, 1, 2}, {3, 4})});
+    EXPECT_THAT(to_f64(results.at("flat")), ElementsAre(0, 0, 6, 8)) << file;
+    EXPECT_THAT(to_f64(results.at("norm")), Pointwise(DoubleNear(1e-6), std::vector<double>{0, 0, 0.6, 0.8}));
+    EXPECT_EQ(results.at("y").shape(), (Shape{1, 4}));
+    EXPECT_EQ(results.at("priors").shape(), (Shape{1, 2, 8}));
+  }
+  std::filesystem::remove(folder / "m.pb");
+  EXPECT_THAT(message([&] { import::read_model(folder / "m.pbtxt"); }), HasSubstr("without its weights"));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(TensorFlow, KindsAreToldApart) {
