@@ -42,8 +42,9 @@ class ConvertStep final : public Step {
     for (auto d : nest.dims)
       if (d == 0) return;
     const Index n = nest.dims.back();
-    const Shape outer(nest.dims.begin(), nest.dims.end() - 1);
-    const Index rows = element_count(outer);
+    const std::size_t outer = nest.dims.size() - 1;
+    Index rows = 1;
+    for (std::size_t d = 0; d < outer; ++d) rows *= nest.dims[d];
     const auto in_bytes = static_cast<Index>(size_in_bytes(in.type)), out_bytes = static_cast<Index>(size_in_bytes(out.type));
     const std::byte* src = reinterpret_cast<const std::byte*>(run.bases[in.buffer]) + in.offset * in_bytes;
     std::byte* dst = reinterpret_cast<std::byte*>(run.bases[out.buffer]) + out.offset * out_bytes;
@@ -60,9 +61,8 @@ class ConvertStep final : public Step {
       run.parallel(n, 1024, static_cast<double>(n) * 0.2, [&](Index begin, Index end) { piece(begin, begin, end - begin); });
       return;
     }
-    const Strides out_outer(nest.strides[0].begin(), nest.strides[0].end() - 1), in_outer(nest.strides[1].begin(), nest.strides[1].end() - 1);
-    IndexWalk walk(outer);
-    do piece(walk.offset(in_outer), walk.offset(out_outer), n);
+    OuterWalk walk(nest.dims, outer);
+    do piece(walk.offset(nest.strides[1]), walk.offset(nest.strides[0]), n);
     while (walk.next());
   }
 };

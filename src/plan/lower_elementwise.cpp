@@ -43,13 +43,10 @@ class MapStep final : public Step {
     for (auto d : nest.dims)
       if (d == 0) return;
     const Index n = nest.dims[rank - 1], rows = rank > 1 ? nest.dims[rank - 2] : 1;
-    const Shape outer(nest.dims.begin(), nest.dims.begin() + static_cast<std::ptrdiff_t>(rank > 1 ? rank - 2 : 0));
-    std::vector<Strides> outer_strides;
-    for (const auto& s : nest.strides) outer_strides.emplace_back(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(outer.size()));
-    IndexWalk walk(outer);
+    OuterWalk walk(nest.dims, rank > 1 ? rank - 2 : 0);
     do {
       Index offset[4] = {};
-      for (std::size_t o = 0; o < places.size(); ++o) offset[o] = walk.offset(outer_strides[o]);
+      for (std::size_t o = 0; o < places.size(); ++o) offset[o] = walk.offset(nest.strides[o]);
       const double work = static_cast<double>(rows * n) * (what == What::unary ? 0.6 : 0.25);
       if (rows > 1)
         run.parallel(rows, 1, work, [&](Index begin, Index end) { piece(run, offset, begin, end - begin, 0, n); });

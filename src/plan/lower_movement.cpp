@@ -76,20 +76,23 @@ bool split(Lowering& l, const Node& node) {
 // Constant padding: fill, then copy the inside.
 class FillStep final : public Step {
  public:
-  Place to;
-  float value = 0;
+  FillStep(Place place, float fill) : to(std::move(place)), value(fill), nest(merge_loops(to.dims, {to.strides})) { writes = {to}; }
+
   void run(const Run& run) const override {
-    const LoopNest nest = merge_loops(to.dims, {to.strides});
-    IndexWalk walk(Shape(nest.dims.begin(), nest.dims.end() - 1));
-    const Strides outer(nest.strides[0].begin(), nest.strides[0].end() - 1);
+    OuterWalk walk(nest.dims, nest.dims.size() - 1);
     const std::int64_t n = nest.dims.back(), step = nest.strides[0].back();
     for (auto d : nest.dims)
       if (d == 0) return;
     do {
-      float* p = run.floats(to) + walk.offset(outer);
+      float* p = run.floats(to) + walk.offset(nest.strides[0]);
       for (std::int64_t i = 0; i < n; ++i) p[i * step] = value;
     } while (walk.next());
   }
+
+ private:
+  Place to;
+  float value;
+  LoopNest nest;
 };
 
 }  // namespace
@@ -179,10 +182,7 @@ bool lower_pad(Lowering& l, const Node& node) {
     from = sliced(from, d, skip, kept);
     inside = sliced(inside, d, std::max<std::int64_t>(0, b), kept);
   }
-  auto fill = std::make_unique<FillStep>();
-  fill->to = to;
-  fill->value = value;
-  fill->writes = {to};
+  auto fill = std::make_unique<FillStep>(to, value);
   fill->kernel = "fill";
   l.emit(std::move(fill));
   l.copy(from, inside, node.name, "pad");

@@ -46,13 +46,11 @@ class ReduceStep final : public Step {
     for (auto d : kept.dims)
       if (d == 0) return;
     const std::size_t rank = kept.dims.size();
-    const Shape outer(kept.dims.begin(), kept.dims.end() - 1);
-    const Strides out_outer(kept.strides[0].begin(), kept.strides[0].end() - 1), in_outer(kept.strides[1].begin(), kept.strides[1].end() - 1);
     const Index n = kept.dims[rank - 1];
-    IndexWalk walk(outer);
+    OuterWalk walk(kept.dims, rank - 1);
     do {
-      const float* src = run.floats(in) + walk.offset(in_outer);
-      float* dst = run.floats(out) + walk.offset(out_outer);
+      const float* src = run.floats(in) + walk.offset(kept.strides[1]);
+      float* dst = run.floats(out) + walk.offset(kept.strides[0]);
       kernels::ReduceArgs a;
       a.op = op;
       const Index total = element_count(reduced.dims);
@@ -103,13 +101,11 @@ class SoftmaxStep final : public Step {
     for (auto d : others.dims)
       if (d == 0) return;
     const std::size_t rank = others.dims.size();
-    const Shape outer(others.dims.begin(), others.dims.end() - 1);
-    const Strides out_outer(others.strides[0].begin(), others.strides[0].end() - 1), in_outer(others.strides[1].begin(), others.strides[1].end() - 1);
     const Index n = others.dims[rank - 1];
-    IndexWalk walk(outer);
+    OuterWalk walk(others.dims, rank - 1);
     do {
-      const float* src = run.floats(in) + walk.offset(in_outer);
-      float* dst = run.floats(out) + walk.offset(out_outer);
+      const float* src = run.floats(in) + walk.offset(others.strides[1]);
+      float* dst = run.floats(out) + walk.offset(others.strides[0]);
       const double work = static_cast<double>(n * axis_size) * 1.0;
       const Index step_in = others.strides[1][rank - 1], step_out = others.strides[0][rank - 1];
       run.parallel(n, columns ? 64 : 1, work, [&](Index begin, Index end) {

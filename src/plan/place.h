@@ -3,6 +3,7 @@
 // most Reshapes are nothing but another Place of the same memory.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -52,6 +53,41 @@ std::string to_string(const Place& place);
 struct LoopNest {
   Shape dims;
   std::vector<Strides> strides;  ///< one per operand, as long as dims
+};
+/// Visits the indices of the first `loops` loops of a nest, the last of them fastest; allocates nothing up to 12 loops. The sizes
+/// are not copied.
+class OuterWalk {
+ public:
+  OuterWalk(const Shape& dims, std::size_t loops) : dims_(dims.data()), loops_(loops) {
+    if (loops_ > few_.size()) many_.resize(loops_);
+  }
+  OuterWalk(const OuterWalk&) = delete;
+  OuterWalk& operator=(const OuterWalk&) = delete;
+
+  /// Steps on; false after the last index.
+  bool next() {
+    std::int64_t* index = at();
+    for (std::size_t d = loops_; d-- > 0;) {
+      if (++index[d] < dims_[d]) return true;
+      index[d] = 0;
+    }
+    return false;
+  }
+  /// The element offset of this index under the strides of the nest's loops.
+  std::int64_t offset(const Strides& strides) {
+    const std::int64_t* index = at();
+    std::int64_t sum = 0;
+    for (std::size_t d = 0; d < loops_; ++d) sum += index[d] * strides[d];
+    return sum;
+  }
+
+ private:
+  std::int64_t* at() { return many_.empty() ? few_.data() : many_.data(); }
+
+  const std::int64_t* dims_;
+  std::size_t loops_;
+  std::array<std::int64_t, 12> few_{};
+  std::vector<std::int64_t> many_;
 };
 /// Operands are given by their strides over `dims`; dimensions are ordered by the first operand's strides (outermost first).
 LoopNest merge_loops(const Shape& dims, const std::vector<Strides>& operands);

@@ -24,6 +24,13 @@ CopyStep::CopyStep(Place from, Place to)
         contiguous_ = d;
       }
   }
+  row_ = how_ == How::transpose ? contiguous_ : (rank > 1 ? rank - 2 : rank);
+  outer_.strides.resize(2);
+  for (std::size_t d = 0; d + 1 < rank; ++d)
+    if (d != row_) {
+      outer_.dims.push_back(nest_.dims[d]);
+      for (std::size_t o = 0; o < 2; ++o) outer_.strides[o].push_back(nest_.strides[o][d]);
+    }
 }
 
 void CopyStep::run(const Run& run) const {
@@ -36,24 +43,15 @@ void CopyStep::run(const Run& run) const {
     strided_copy(dst, nest_.strides[0], src, nest_.strides[1], nest_.dims, element_bytes_);
     return;
   }
-  // the two innermost loops are the kernel's, the others an odometer; one large outer loop is cut across threads
-  const std::size_t rank = nest_.dims.size();
-  const std::size_t row_dim = how_ == How::transpose ? contiguous_ : (rank > 1 ? rank - 2 : rank);
-  Shape outer;
-  Strides outer_dst, outer_src;
-  for (std::size_t d = 0; d + 1 < rank; ++d)
-    if (d != row_dim) {
-      outer.push_back(nest_.dims[d]);
-      outer_dst.push_back(nest_.strides[0][d]);
-      outer_src.push_back(nest_.strides[1][d]);
-    }
+  // the outer loops are an odometer; the loop of rows is cut across threads
+  const std::size_t rank = nest_.dims.size(), row_dim = row_;
   const std::int64_t rows = row_dim < rank ? nest_.dims[row_dim] : 1;
   const std::int64_t dst_row = row_dim < rank ? nest_.strides[0][row_dim] : 0, src_row = row_dim < rank ? nest_.strides[1][row_dim] : 0;
   const std::int64_t n = nest_.dims[inner_];
-  IndexWalk walk(outer);
+  OuterWalk walk(outer_.dims, outer_.dims.size());
   do {
-    std::byte* d = dst + walk.offset(outer_dst) * size;
-    const std::byte* s = src + walk.offset(outer_src) * size;
+    std::byte* d = dst + walk.offset(outer_.strides[0]) * size;
+    const std::byte* s = src + walk.offset(outer_.strides[1]) * size;
     run.parallel(rows, 8, static_cast<double>(rows * n * size) * 0.1, [&](std::int64_t begin, std::int64_t end) {
       if (how_ == How::rows) {
         kernels::CopyArgs a;

@@ -19,6 +19,8 @@ class CopyStep final : public Step {
   enum class How { rows, transpose, strided };
   Place from_, to_;
   LoopNest nest_;  // destination, source
+  LoopNest outer_; // without the two innermost loops, which are the kernel's
+  std::size_t row_ = 0;  // the loop of the kernel's rows; one past the last where there is none
   How how_ = How::strided;
   std::size_t inner_ = 0, contiguous_ = 0;  // nest dimensions: the destination's and the source's contiguous ones
   std::size_t element_bytes_;
