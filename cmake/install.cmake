@@ -13,3 +13,10 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/saccade-config.cmake.in 
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/saccade-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/saccade-config.cmake ${CMAKE_BINARY_DIR}/saccade-config-version.cmake DESTINATION ${package_dir})
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# The old tools' names: links to the command, which then takes their command lines.
+if(UNIX)
+  foreach(tool mo mo.py mo_tf.py mo_caffe.py mo_onnx.py mo_mxnet.py mo_kaldi.py ovc)
+    install(CODE "file(CREATE_LINK saccade \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/${tool}\" SYMBOLIC)")
+  endforeach()
+endif()

@@ -226,7 +226,7 @@ int verb_bench(int argc, char** argv) {
   Options options;
   Command command("bench", "Measure how fast a model runs, on random inputs; unknown sizes of inputs are 1.",
                   "saccade bench ssd_mobilenet_v2.onnx --threads 1 --profile");
-  options.model.add_model(command);
+  options.model.add_model(command, ModelOptions::Cuts::also_input_and_output);
   options.model.add_device(command);
   options.model.add_shapes(command);
   command.add("--threads", options.threads, "threads in all; 0: as many as affinity and quota allow").value("N").range(0, 4096).show_default();

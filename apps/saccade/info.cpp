@@ -131,7 +131,7 @@ int verb_info(int argc, char** argv) {
   Command command("info", "Say what a model is: inputs, outputs, operators with counts, parameters, multiply-accumulates, metadata, and what is unsupported.",
                   "saccade info yolov8n.onnx --shape 1,3,640,640");
   ModelOptions options;
-  options.add_model(command);
+  options.add_model(command, ModelOptions::Cuts::also_input_and_output);
   options.add_shapes(command);
   command.add_json_option();
   bool plan = false;

@@ -26,9 +26,12 @@ constexpr Verb kVerbs[] = {
     {"info", verb_info, "say what a model is: inputs, outputs, operators, size, what is unsupported"},
     {"infer", verb_infer, "run a model on .npy files or photos and write its outputs"},
     {"bench", verb_bench, "measure how fast a model runs"},
+    {"convert", verb_convert, "write a model of any format as OpenVINO IR"},
+    {"diff", verb_diff, "compare two models, layer by layer"},
     {"detect", nullptr, "find objects on photos and in video"},
     {"eval", verb_eval, "compare detections with annotations: the COCO figures"},
     {"demo", nullptr, "run the bundled detector on a video that it renders"},
+    {"compat", verb_compat, "take the command line of an old tool: mo, ovc"},
     {"doctor", verb_doctor, "say what this machine offers and what saccade makes of it"},
 };
 
@@ -39,6 +42,7 @@ void print_usage(std::FILE* out) {
 }
 
 int run(int argc, char** argv) {
+  if (argc > 0 && is_old_tool(argv[0])) return run_old_tool(argc, argv);
   const std::string_view name = argc > 1 ? argv[1] : "";
   if (name.empty()) {
     print_usage(stderr);

@@ -12,7 +12,19 @@
 
 namespace saccade::cli {
 
-void ModelOptions::add_model(Command& command) { command.add("model", path, "the model file").value("MODEL").required(); }
+void ModelOptions::add_model(Command& command, Cuts cuts) {
+  command.add("model", path, "the model: a file of any format, or a folder").value("MODEL").required();
+  add_reading(command, cuts);
+}
+
+void ModelOptions::add_reading(Command& command, Cuts cuts) {
+  constexpr auto group = "Reading the model";
+  const bool short_names = cuts == Cuts::also_input_and_output;
+  command.add("-w,--weights", weights, "the second file of a pair [beside the model, under its name]: .bin, .caffemodel, checkpoint").value("FILE").group(group);
+  command.add(short_names ? "--input,--cut-input" : "--cut-input", cut_inputs, "values that become the inputs: name, name:1, 0:name").value("NAME,…").group(group);
+  command.add(short_names ? "--output,--cut-output" : "--cut-output", cut_outputs, "values that become the outputs").value("NAME,…").group(group);
+  command.add("--signature", signature, "the signature of a SavedModel").value("NAME").group(group);
+}
 
 void ModelOptions::add_device(Command& command) {
   command.add("-d,--device", device, "where it runs; saccade doctor lists the devices").value("DEVICE").show_default();
@@ -42,8 +54,35 @@ Shape parse_shape(const std::string& text) {
   return shape;
 }
 
+std::vector<std::string> split_names(const std::string& text) {
+  std::vector<std::string> names;
+  std::string name;
+  int depth = 0;
+  for (const char c : text + ",") {
+    depth += c == '[' || c == '(' ? 1 : c == ']' || c == ')' ? -1 : 0;
+    if (c != ',' || depth > 0) {
+      name += c;
+    } else {
+      if (!name.empty()) names.push_back(name);
+      name.clear();
+    }
+  }
+  return names;
+}
+
+ReadOptions ModelOptions::read_options() const {
+  ReadOptions options;
+  options.weights = weights;
+  options.signature = signature;
+  for (const std::string& entry : cut_inputs)
+    for (std::string& name : split_names(entry)) options.inputs.push_back(std::move(name));
+  for (const std::string& entry : cut_outputs)
+    for (std::string& name : split_names(entry)) options.outputs.push_back(std::move(name));
+  return options;
+}
+
 Model ModelOptions::read() const {
-  Model model = Core().read_model(path);
+  Model model = Core().read_model(path, read_options());
   if (batch > 0) model.set_batch(batch);
   std::map<std::string, Shape> wanted;
   for (const std::string& entry : shapes) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options that verbs which read a model share: MODEL, -d, --shape, --batch.
+// Options that verbs which read a model share: MODEL, --weights, where it is cut, -d, --shape, --batch.
 #pragma once
 
 #include <string>
@@ -15,18 +15,27 @@ struct ModelOptions {
   std::string path, device = "CPU";
   std::vector<std::string> shapes;
   std::int64_t batch = 0;
+  std::string weights, signature;
+  std::vector<std::string> cut_inputs, cut_outputs;  // each a name or several with commas
 
-  /// Adds MODEL and, where the verb runs it, --device.
-  void add_model(Command& command);
+  enum class Cuts { by_long_names, also_input_and_output };
+  /// Adds MODEL and how it is read; where the verb has no other --input and --output, these cut the graph too.
+  void add_model(Command& command, Cuts cuts = Cuts::by_long_names);
+  /// Adds how it is read alone.
+  void add_reading(Command& command, Cuts cuts = Cuts::by_long_names);
   void add_device(Command& command);
   void add_shapes(Command& command);
 
+  ReadOptions read_options() const;
   /// Reads the model and gives its inputs the shapes asked for.
   Model read() const;
 };
 
 /// Unknown sizes of inputs become 1, so that the model can be prepared for one size.
 void fix_unknown_sizes(Model& model);
+
+/// "a,b:0" as names; commas within brackets do not separate.
+std::vector<std::string> split_names(const std::string& text);
 
 /// "1,3,640,640" or "[1,3,640,640]", ? for any size; throws UsageError.
 Shape parse_shape(const std::string& text);

@@ -7,7 +7,15 @@ namespace saccade::cli {
 int verb_info(int argc, char** argv);
 int verb_infer(int argc, char** argv);
 int verb_bench(int argc, char** argv);
+int verb_convert(int argc, char** argv);
+int verb_compat(int argc, char** argv);
+int verb_diff(int argc, char** argv);
 int verb_doctor(int argc, char** argv);
 int verb_eval(int argc, char** argv);
+
+/// Whether the command was called by the name of a tool whose command line `compat` takes.
+bool is_old_tool(const char* program);
+/// Runs with that tool's own command line; argv[0] is its name.
+int run_old_tool(int argc, char** argv);
 
 }  // namespace saccade::cli

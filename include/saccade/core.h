@@ -19,6 +19,7 @@
 #include "saccade/compiled_model.h"
 #include "saccade/error.h"
 #include "saccade/model.h"
+#include "saccade/read_options.h"
 
 namespace saccade {
 
@@ -70,7 +71,9 @@ class Core {
  public:
   /// Reads a model of any format that saccade knows, told by its contents. Throws Error(not_found | unavailable) if the file
   /// cannot be read, Error(invalid_model) if it is broken, Error(unsupported) with everything that saccade lacks for it.
-  Model read_model(const std::filesystem::path& path) const;
+  Model read_model(const std::filesystem::path& path, const ReadOptions& options = {}) const;
+  /// The same for a pair of files: the .bin of an IR, the .caffemodel of a prototxt.
+  Model read_model(const std::filesystem::path& path, const std::filesystem::path& weights) const;
 
   /// Prepares a model for a device. Throws Error(not_found) for an unknown device, Error(invalid_argument) for an unknown property
   /// (it suggests the nearest) or a wrong value, Error(unsupported) if the device cannot run the model.

@@ -94,7 +94,13 @@ std::vector<std::string> properties::names() {
   return names;
 }
 
-Model Core::read_model(const std::filesystem::path& path) const { return Model(import::read_model(path)); }
+Model Core::read_model(const std::filesystem::path& path, const ReadOptions& options) const { return Model(import::read_model(path, options)); }
+
+Model Core::read_model(const std::filesystem::path& path, const std::filesystem::path& weights) const {
+  ReadOptions options;
+  options.weights = weights;
+  return read_model(path, options);
+}
 
 CompiledModel Core::compile_model(const Model& model, const std::string& device, const Properties& properties) const {
   devices::CompileOptions options = options_from(properties);

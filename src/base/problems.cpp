@@ -34,7 +34,7 @@ std::string Problems::text() const {
 }
 
 void Problems::throw_if_any() const {
-  if (!empty()) fail(ErrorCode::unsupported, "{}", text());
+  if (!empty()) throw UnsupportedError(text(), current_error_context(), list());
 }
 
 }  // namespace saccade

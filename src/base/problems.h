@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "saccade/error.h"
+
 namespace saccade {
 
 /// One thing that is not supported, and where.
@@ -17,6 +19,17 @@ struct Problem {
   std::string reason;   // what is wrong and what can be done
   std::size_t nodes = 0;
   std::vector<std::string> first_nodes;  // the first of their names
+};
+
+/// Error(unsupported) that knows its problems one by one.
+class UnsupportedError : public Error {
+ public:
+  UnsupportedError(std::string message, std::vector<std::string> context, std::vector<Problem> problems)
+      : Error(ErrorCode::unsupported, std::move(message), std::move(context)), problems_(std::move(problems)) {}
+  const std::vector<Problem>& problems() const noexcept { return problems_; }
+
+ private:
+  std::vector<Problem> problems_;
 };
 
 /// The unsupported parts of a model, without repetition.
@@ -30,7 +43,7 @@ class Problems {
   std::vector<Problem> list() const;
   /// "A: reason (2 nodes: 'x', 'y'); B: …"
   std::string text() const;
-  /// Throws Error(unsupported) with text().
+  /// Throws UnsupportedError with text().
   void throw_if_any() const;
 
  private:

@@ -50,6 +50,15 @@ std::optional<ValueId> output_of_node(const Graph& graph, std::string_view name,
   return std::nullopt;
 }
 
+// What input `port` of the first node of that name takes.
+std::optional<ValueId> input_of_node(const Graph& graph, std::string_view name, std::size_t port) {
+  for (std::size_t n = 0; n < graph.node_limit(); ++n) {
+    const Node& node = graph[graph::NodeId{static_cast<std::int32_t>(n)}];
+    if (node.alive && node.name == name && port < node.inputs.size() && node.inputs[port].valid()) return node.inputs[port];
+  }
+  return std::nullopt;
+}
+
 class Copier {
  public:
   explicit Copier(const Graph& from) : from_(from), to_(std::make_shared<Graph>()), edit_(*to_) {
@@ -122,7 +131,7 @@ ValueId find_value(const Graph& graph, const std::string& name) {
       if (const auto output = output_of_node(graph, std::string_view(name).substr(0, last), *port)) return *output;
   if (first != std::string::npos)
     if (const auto port = port_of(std::string_view(name).substr(0, first)))
-      if (const auto output = output_of_node(graph, std::string_view(name).substr(first + 1), *port)) return *output;
+      if (const auto input = input_of_node(graph, std::string_view(name).substr(first + 1), *port)) return *input;
   std::vector<std::string_view> known;
   each_value(graph, [&](const Value& value) {
     if (!value.name.empty()) known.push_back(value.name);

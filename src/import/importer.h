@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "graph/graph.h"
+#include "saccade/read_options.h"
 
 namespace saccade::import {
 
@@ -27,17 +28,7 @@ std::string_view to_string(Format format) noexcept;
 /// Judges by the contents alone.
 Format sniff(std::span<const char> bytes);
 
-/// What to read when the file alone does not say it.
-struct ReadOptions {
-  /// The other file of a pair: the .bin of an IR, the .caffemodel of a prototxt, OpenCV's .pbtxt of a .pb, the checkpoint of a
-  /// meta graph. Empty: looked for beside the model, under the same name.
-  std::filesystem::path weights;
-  /// Where the graph is cut: values, written as the format names them ("name", "name:1", "0:name"). A cut input becomes an
-  /// input of the model, a cut output the only output. Empty: the inputs and outputs of the file.
-  std::vector<std::string> inputs, outputs;
-  /// The signature of a SavedModel; empty: serving_default, or the only one.
-  std::string signature;
-};
+using saccade::ReadOptions;
 
 /// The model in a file or a folder (SavedModel, a TensorFlow zoo folder) as a graph. Constants may view the file's memory and keep
 /// it alive. Throws Error: not_found, unavailable; unsupported for a known format that cannot be read, and with the list of

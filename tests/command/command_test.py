@@ -154,6 +154,79 @@ class CommandTest(unittest.TestCase):
         self.assertIn("GFLOP/s", self.run_saccade("bench", self.model, "--time", 0.02, "--profile").stdout)
         self.assertIn("'CPU'", self.run_saccade("bench", self.model, "-d", "CPUX", code=1).stderr)
 
+    def test_convert(self):
+        out = self.folder / "ir" / "tiny.xml"
+        out.parent.mkdir()
+        self.assertIn("tiny.bin", self.run_saccade("convert", self.model, "-o", out).stdout)
+        self.assertTrue(out.read_bytes().startswith(b"<?xml"))
+        report = json.loads(self.run_saccade("convert", self.model, "-o", out.parent, "--json").stdout)
+        self.assertEqual(report["files"], [str(out), str(out.with_suffix(".bin"))])
+        self.run_saccade("convert", self.model, "-o", out, "--mean_values", "[1,2,3]", "--scale", 2, "--reverse_input_channels", "--layout", "nchw")
+        self.assertIn("mean_values", out.read_text())
+        self.assertIn("none diverges", self.run_saccade("convert", self.model, "-o", out, "--verify", self.model).stdout)
+        self.assertEqual([p.name for p in out.parent.glob("*.part*")], [])
+
+    def test_convert_explains_and_refuses(self):
+        out = self.folder / "tiny.xml"
+        for args, part in [(("--mean_values", "[1,x]"), "'x'"), (("--input_shape", "[1,3]", "--batch", 2), "--batch"), (("--ir_version", 9), "10 or 11"),
+                           (("--input", "image[1,3,4,4]", "--input_shape", "[1,3,4,4]"), "not in both"), (("--layout", "n!"), "layout")]:
+            with self.subTest(args):
+                self.assertIn(part, self.run_saccade("convert", self.model, "-o", out, *args, code=2).stderr)
+        for args, part in [(("--mean_values", "[1,2]"), "channels"), (("--input", "imag"), "did you mean 'image'"), (("--input_shape", "[1,3,4,4],[2]"), "1 inputs"),
+                           (("--transformations_config", self.image), "no JSON"), (("--output", "score"), "did you mean 'scores'")]:
+            with self.subTest(args):
+                self.assertIn(part, self.run_saccade("convert", self.model, "-o", out, *args, code=1).stderr)
+        self.assertFalse(out.exists())
+        self.assertIn("rewrites", self.run_saccade("convert", self.model, "-o", out, "--explain").stdout)
+
+    def test_convert_check(self):
+        self.assertIn("nothing", self.run_saccade("convert", self.model, "--check").stdout)
+        strange = self.write("strange.onnx", tiny_onnx.model(op="FrobnicateTensor"))
+        result = subprocess.run([SACCADE, "convert", str(strange), "--check", "--json", "-"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(result.returncode, 3)
+        report = json.loads(result.stdout)
+        self.assertFalse(report["convertible"])
+        self.assertEqual(report["problems"][0]["count"], 1)
+        self.assertIn("FrobnicateTensor", report["problems"][0]["operator"])
+
+    def test_diff(self):
+        same = self.write("same.onnx", self.model.read_bytes())
+        result = self.run_saccade("diff", self.model, same, "--input", self.image)
+        self.assertIn("equal within the tolerance", result.stdout)
+        report = json.loads(self.run_saccade("diff", self.model, same, "--json").stdout)
+        self.assertTrue(report["within"])
+        self.assertIsNone(report["first"])
+        other = self.write("other.onnx", tiny_onnx.model(op="Sigmoid"))
+        result = subprocess.run([SACCADE, "diff", str(self.model), str(other), "--json", "-"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(json.loads(result.stdout)["first"], "scores")
+
+    def test_old_tools(self):
+        out = self.folder / "ir"
+        result = self.run_saccade("compat", "mo", "--input_model", self.model, f"--output_dir={out}", "--data_type", "half", "-n", "net", "--disable_fusing", "--mean_values", "image[1,2,3]")
+        self.assertTrue(result.stdout.startswith("Model Optimizer arguments:\nCommon parameters:\n"))
+        self.assertIn("Precision of IR: \tFP16", result.stdout)
+        self.assertIn("--disable_fusing has no effect", result.stdout)
+        self.assertRegex(result.stdout, r"\[ SUCCESS \] Generated IR version 11 model\.\n\[ SUCCESS \] XML file: .*net\.xml\n\[ SUCCESS \] BIN file: .*net\.bin\n\[ SUCCESS \] Total execution time: ")
+        self.assertTrue((out / "net.xml").exists() and (out / "net.bin").exists())
+        self.assertIn("[ SUCCESS ] XML file:", self.run_saccade("compat", "ovc", self.model, "--output_model", out / "o.xml", "--input", "image[1,3,4,4]{f32}").stdout)
+        link = self.folder / "mo_onnx.py"
+        link.symlink_to(pathlib.Path(SACCADE).resolve())
+        result = subprocess.run([str(link), "--input_model", str(self.model), "--output_dir", str(out), "--batch", "2"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("Batch: \t2", result.stdout)
+        for args, part in [(("--input_modell", "x"), "did you mean '--input_model'"), (("--inp", "x"), "ambiguous"), (("--data_type", "INT8"), "invalid choice"), ((), "usage"),
+                           (("--input_model",), "expected one argument"), (("--input_model", "x", "--batch", "1", "--input_shape", "[1]"), "Both --input_shape and --batch")]:
+            with self.subTest(args):
+                result = subprocess.run([SACCADE, "compat", "mo", *args], capture_output=True, text=True, timeout=60)
+                self.assertEqual(result.returncode, 2)
+                self.assertIn(part, result.stdout + result.stderr)
+        self.assertIn("'ovc'", self.run_saccade("compat", "ov", code=2).stderr)
+
+    def test_cut(self):
+        report = json.loads(self.run_saccade("info", self.model, "--cut-output", "image", "--json").stdout)
+        self.assertEqual(report["nodes"], 0)
+
     def test_interrupt_ends_with_what_there_is(self):
         process = subprocess.Popen([SACCADE, "bench", str(self.model), "--time", "100", "--json", "-"], stdout=subprocess.PIPE, text=True)
         time.sleep(1)

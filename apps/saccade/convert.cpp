@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// saccade convert: a model of any format as OpenVINO IR.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "command.h"
+#include "conversion.h"
+#include "eval/npz.h"
+#include "model_options.h"
+#include "verbs.h"
+
+namespace saccade::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  ModelOptions model;
+  std::vector<std::string> inputs, outputs, shapes, means, scales, layouts;
+  std::string output, to, data_type = "FP32", verify, reference_input, config, pipeline, mean_file, mean_offsets, frozen, tolerance_text;
+  std::int64_t batch = 0;
+  double scale = 1, tolerance = 1e-4;
+  bool reverse = false, fp16 = false, check = false, explain = false;
+  int ir_version = 11;
+};
+
+template <class List, class Parse>
+void parse_all(const std::vector<std::string>& texts, List& into, Parse&& parse) {
+  for (const std::string& text : texts)
+    for (auto& argument : parse(text)) into.push_back(std::move(argument));
+}
+
+// MODEL.xml in this folder, or as -o says: a file, or a folder (that exists or ends in a slash).
+std::string output_file(const Options& o) {
+  namespace fs = std::filesystem;
+  fs::path model = o.model.path;
+  if (!model.has_filename()) model = model.parent_path();
+  const std::string stem = model.stem().string();
+  std::error_code error;
+  fs::path out = o.output.empty() ? fs::path(stem) : fs::path(o.output);
+  if (!o.output.empty() && (o.output.ends_with('/') || fs::is_directory(out, error))) out /= stem;
+  if (out.extension() != ".xml") out += ".xml";
+  return out.string();
+}
+
+Conversion conversion_from(const Options& o) {
+  Conversion c;
+  c.model = o.model.path;
+  c.reading = o.model.read_options();
+  try {
+    parse_all(o.inputs, c.inputs, import::parse_inputs);
+    parse_all(o.shapes, c.shapes, import::parse_shapes);
+    parse_all(o.means, c.means, import::parse_numbers);
+    parse_all(o.scales, c.scales, import::parse_numbers);
+    parse_all(o.layouts, c.layouts, import::parse_layouts);
+    if (!o.frozen.empty()) c.frozen = import::parse_frozen(o.frozen);
+    c.fp16 = o.fp16 || import::parse_type_word(o.data_type) == ElementType::f16;
+  } catch (const Error& error) {
+    throw UsageError(error.message());
+  }
+  for (const std::string& entry : o.outputs)
+    for (std::string& name : split_names(entry)) c.reading.outputs.push_back(std::move(name));
+  c.batch = o.batch;
+  if (c.batch > 0 && !c.shapes.empty()) throw UsageError("--batch and --input_shape exclude each other: a shape says the batch");
+  for (const auto& input : c.inputs)
+    if (input.shape && !c.shapes.empty()) throw UsageError("a shape stands in --input or in --input_shape, not in both");
+  c.scale = o.scale;
+  c.reverse_channels = o.reverse;
+  c.mean_file = o.mean_file;
+  c.mean_file_offsets = o.mean_offsets;
+  c.transformations_config = o.config;
+  c.pipeline_config = o.pipeline;
+  c.ir_version = o.ir_version;
+  c.output = output_file(o);
+  return c;
+}
+
+int report_problems(const Command& command, const std::vector<Problem>& problems) {
+  Json report = Json::array();
+  for (const Problem& p : problems) report.push_back({{"operator", p.subject}, {"count", p.nodes}, {"nodes", p.first_nodes}, {"reason", p.reason}});
+  if (command.json()) command.write_json(Json({{"convertible", problems.empty()}, {"problems", report}}).dump(2));
+  if (!command.json_on_stdout()) {
+    if (problems.empty()) fmt::print("nothing stands in the way\n");
+    for (const Problem& p : problems) {
+      fmt::print("{:24} {}{}\n", p.subject, p.nodes > 1 ? fmt::format("{} nodes: ", p.nodes) : "", p.reason);
+      for (const std::string& node : p.first_nodes) fmt::print("{:24}   '{}'\n", "", node);
+    }
+  }
+  return problems.empty() ? kDone : kUnsupported;
+}
+
+bool is_arrays(const std::string& path) { return path.ends_with(".npz"); }
+
+eval::ModelDifference verified(const Options& o, const Converted& converted) {
+  eval::DiffOptions options;
+  options.tolerance = o.tolerance;
+  options.device = o.model.device;
+  if (is_arrays(o.verify)) return eval::verify(converted.graph, eval::read_arrays(o.verify), options);
+  const auto other = import::read_model(o.verify);
+  const auto inputs = o.reference_input.empty() ? eval::random_inputs(*converted.source) : eval::read_arrays(o.reference_input);
+  return eval::diff(converted.source, other, inputs, options);
+}
+
+void add_options(Command& command, Options& o) {
+  o.model.add_model(command);
+  command.add("-o,--output_model", o.output, "the .xml to write, or a folder [MODEL.xml here]").value("FILE|DIR");
+  command.add("--compress_to_fp16", o.fp16, "store the weights in half precision");
+  command.add("--data_type", o.data_type, "precision of the weights: FP32, FP16, float, half").value("TYPE").show_default();
+  command.add("--ir_version", o.ir_version, "11, or 10 for OpenVINO of 2020 and 2021").value("N").show_default();
+  constexpr auto graph = "The graph";
+  command.add("--input", o.inputs, "inputs with shape, type and value: \"a[1,3,?,224]{f32},b->0.5\"; others than the model's cut it there").value("LIST").group(graph);
+  command.add("--output", o.outputs, "values that become the outputs").value("NAME,…").group(graph);
+  command.add("--input_shape,--shape", o.shapes, "shapes in the order of --input: [1,3,?,1..640]").value("LIST").group(graph);
+  command.add("-b,--batch", o.batch, "the outermost size of every input").value("N").range(1, 1e9).group(graph);
+  command.add("--freeze_placeholder_with_value", o.frozen, "inputs that become constants: \"a->True,b->[1 2]\"").value("LIST").group(graph);
+  command.add("--transformations_config", o.config, "a *_support*.json or yolo_v*.json of the Model Optimizer").value("FILE").group(graph);
+  command.add("--tensorflow_object_detection_api_pipeline_config", o.pipeline, "accepted and checked; not needed").value("FILE").group(graph);
+  constexpr auto preparing = "Preparation built in (in this order)";
+  command.add("--layout", o.layouts, "nchw, or a new one: nhwc->nchw, in(nhwc->nchw)").value("LIST").group(preparing);
+  command.add("--reverse_input_channels", o.reverse, "RGB for BGR or the other way round").group(preparing);
+  command.add("--mean_values", o.means, "subtracted: [123,117,104] or data[1,2,3],info[4]").value("LIST").group(preparing);
+  command.add("--mean_file", o.mean_file, "Caffe's mean image, subtracted").value("FILE.binaryproto").group(preparing);
+  command.add("--mean_file_offsets", o.mean_offsets, "which part of it: (x,y) [the middle]").value("(X,Y)").group(preparing);
+  command.add("--scale_values", o.scales, "divides: [58,57,57]").value("LIST").group(preparing);
+  command.add("-s,--scale", o.scale, "divides all pictures").value("S").group(preparing);
+  constexpr auto proving = "Proof";
+  command.add("--check", o.check, "write nothing; list everything that stands in the way (exit code 3 if anything does)").group(proving);
+  command.add("--explain", o.explain, "say what each pass did, and why not").group(proving);
+  command.add("--verify", o.verify, "compare with arrays named like inputs and outputs, or with another model, layer by layer").value("REF.npz|MODEL").group(proving);
+  command.add("--verify_input", o.reference_input, "what both models get [random]").value("FILE.npy|.npz").group(proving);
+  command.add("--tolerance", o.tolerance, "of --verify, in units of an output's deviation").value("T").show_default().group(proving);
+  o.model.add_device(command);
+  command.add_json_option();
+}
+
+}  // namespace
+
+int verb_convert(int argc, char** argv) {
+  Command command("convert", "Write a model of any format as OpenVINO IR (.xml and .bin), with its input's preparation built in if asked for.",
+                  "saccade convert frozen_inference_graph.pb -o ssd.xml --reverse_input_channels");
+  Options o;
+  add_options(command, o);
+  return command.run(argc, argv, [&]() -> int {
+    const Conversion conversion = conversion_from(o);
+    if (conversion.ir_version != 10 && conversion.ir_version != 11) throw UsageError("--ir_version is 10 or 11");
+    if (o.check) return report_problems(command, check(conversion));
+    const Converted converted = prepare(conversion);
+    const auto files = write(conversion, converted);
+    Json report = {{"model", conversion.model}, {"files", files}, {"notes", converted.notes}};
+    bool within = true;
+    if (!o.verify.empty()) {
+      const auto difference = verified(o, converted);
+      within = difference.within;
+      report["verify"] = Json::parse(to_json(difference, o.tolerance));
+      if (!command.json_on_stdout()) fmt::print("{}", to_text(difference, o.tolerance));
+    }
+    if (command.json()) command.write_json(report.dump(2));
+    if (command.json_on_stdout()) return within ? kDone : kFailed;
+    for (const std::string& note : converted.notes) fmt::print("{}\n", note);
+    if (o.explain) fmt::print("{}", passes::to_string(converted.log));
+    for (const std::string& file : files) fmt::print("{}\n", file);
+    return within ? kDone : kFailed;
+  });
+}
+
+}  // namespace saccade::cli
