@@ -123,27 +123,27 @@ std::string while_node(const std::string& name, const Strings& inputs, const std
   return node(name, "StatelessWhile", inputs, {function_attr("cond", condition), function_attr("body", body), attr("parallel_iterations", 10)});
 }
 
-// y[i] = x[i] * 2, a TensorList that is filled item by item
-TEST(TensorFlowControl, MapWithTensorLists) {
-  const Function cond{"cond", {"i", "n", "out", "in"}, {{"r", "less:z:0"}}, {node("less", "Less", {"i", "n"})}};
+// y[i] = y[i - 1] + x[i], a TensorList that is filled item by item
+TEST(TensorFlowControl, SumsWithTensorLists) {
+  const Function cond{"cond", {"i", "n", "out", "in", "sum"}, {{"r", "less:z:0"}}, {node("less", "Less", {"i", "n"})}};
   const Function body{"body",
-                      {"i", "n", "out", "in"},
-                      {{"i2", "next:z:0"}, {"n2", "keep:output:0"}, {"out2", "set:output_handle:0"}, {"in2", "in"}},
+                      {"i", "n", "out", "in", "sum"},
+                      {{"i2", "next:z:0"}, {"n2", "keep:output:0"}, {"out2", "set:output_handle:0"}, {"in2", "in"}, {"sum2", "more:z:0"}},
                       {scalar("one", 1), node("next", "AddV2", {"i", "one:output:0"}), node("keep", "Identity", {"n"}), constant("shape", tensor({1}, std::vector<std::int32_t>{2})),
-                       node("item", "TensorListGetItem", {"in", "i", "shape:output:0"}, {attr("element_dtype", kFloat)}), node("double", "AddV2", {"item:item:0", "item:item:0"}),
-                       node("set", "TensorListSetItem", {"out", "i", "double:z:0"}, {attr("element_dtype", kFloat)})}};
+                       node("item", "TensorListGetItem", {"in", "i", "shape:output:0"}, {attr("element_dtype", kFloat)}), node("more", "AddV2", {"sum", "item:item:0"}),
+                       node("set", "TensorListSetItem", {"out", "i", "more:z:0"}, {attr("element_dtype", kFloat)})}};
   const std::string file = graph_def({placeholder("x", kFloat, {-1, 2}), node("shape", "Shape", {"x"}), constant("v0", tensor({1}, std::vector<std::int32_t>{0})),
                                   constant("v1", tensor({1}, std::vector<std::int32_t>{1})), node("n", "StridedSlice", {"shape", "v0", "v1", "v1"}, {attr("shrink_axis_mask", 1)}), scalar("zero", 0),
-                                  scalar("unknown", -1), constant("item_shape", tensor({1}, std::vector<std::int32_t>{2})),
+                                  scalar("unknown", -1), constant("item_shape", tensor({1}, std::vector<std::int32_t>{2})), constant("start", tensor({2}, std::vector<float>{10, 20})),
                                   node("in", "TensorListFromTensor", {"x", "item_shape"}, {attr("element_dtype", kFloat)}),
-                                  node("out", "TensorListReserve", {"unknown", "n"}, {attr("element_dtype", kFloat), attr("shape_type", kInt32)}), while_node("loop", {"zero", "n", "out", "in"}),
+                                  node("out", "TensorListReserve", {"unknown", "n"}, {attr("element_dtype", kFloat), attr("shape_type", kInt32)}), while_node("loop", {"zero", "n", "out", "in", "start"}),
                                   node("y", "TensorListStack", {"loop:2", "item_shape"}, {attr("element_dtype", kFloat), attr("num_elements", -1)})},
                                  {cond, body});
   const auto model = read(file);
   EXPECT_TRUE(has(*model, "Loop"));
   for (const auto id : model->order())
-    if (const auto* loop = (*model)[id].op.as<ops::Loop>()) EXPECT_EQ(loop->num_carried, 1) << "the list must be a scan output";
-  EXPECT_THAT(to_f64(run(*model, {f32({2, 2}, {1, 2, 3, 4})}).at("y")), ElementsAre(2, 4, 6, 8));
+    if (const auto* loop = (*model)[id].op.as<ops::Loop>()) EXPECT_EQ(loop->num_carried, 2) << "the list must be a scan output";
+  EXPECT_THAT(to_f64(run(*model, {f32({2, 2}, {1, 2, 3, 4})}).at("y")), ElementsAre(11, 22, 14, 26));
 }
 
 // Items written from the last to the first, while the list is read too: it is carried.

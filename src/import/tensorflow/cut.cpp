@@ -84,7 +84,7 @@ void choose_outputs(Network& network, std::span<const std::string> names) {
   SACCADE_CHECK(!network.outputs.empty(), invalid_model, "the graph computes nothing: {}", network.nodes.empty() ? "it has no nodes" : "name its outputs");
 }
 
-void cut_inputs(Network& network, std::span<const std::string> names) {
+void cut_inputs(Network& network, std::span<const std::string> names, Variables* variables) {
   const auto by_name = names_of(network);
   struct Cut {
     Port port;      // the value that is replaced
@@ -110,7 +110,7 @@ void cut_inputs(Network& network, std::span<const std::string> names) {
   std::vector<std::pair<Cut, TensorType>> found;
   for (const Cut& cut : cuts) {
     if (cut.node < 0 && network.at(cut.port).op == "Placeholder") continue;
-    const auto type = Builder(nullptr).type_of(network, cut.port);
+    const auto type = Builder(variables).type_of(network, cut.port);
     TensorType known;
     if (type) {
       known = *type;

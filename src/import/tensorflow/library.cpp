@@ -12,7 +12,7 @@ namespace saccade::tensorflow {
 namespace {
 
 // Functions that call each other twice at every level grow without bound from a small file.
-constexpr std::size_t kMaxNodes = 500'000;
+constexpr std::size_t kMaxNodes = 300'000;
 constexpr std::size_t kMaxDepth = 64;
 
 // In a function an output is written "node:argument:index". Only operators with several output arguments are listed; of all

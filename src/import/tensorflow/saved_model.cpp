@@ -87,7 +87,7 @@ std::shared_ptr<graph::Graph> read(const Parts& parts, const import::ReadOptions
   structure_control_flow(*network);
   library.expand(*network);
   if (parts.signature != nullptr) choose_signature_inputs(*network, *parts.signature);
-  cut_inputs(*network, options.inputs);
+  cut_inputs(*network, options.inputs, variables ? &*variables : nullptr);
   apply_patterns(*network);
   auto graph = Builder(variables ? &*variables : nullptr).build(*network);
   ops::vectorise_loops(*graph);
