@@ -215,7 +215,7 @@ class CommandTest(unittest.TestCase):
         result = subprocess.run([str(link), "--input_model", str(self.model), "--output_dir", str(out), "--batch", "2"], capture_output=True, text=True, timeout=60)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("Batch: \t2", result.stdout)
-        for args, part in [(("--input_modell", "x"), "did you mean '--input_model'"), (("--inp", "x"), "ambiguous"), (("--data_type", "INT8"), "invalid choice"), ((), "usage"),
+        for args, part in [(("--input_modell", "x"), "did you mean '--input_model'"), (("--inp", "x"), "ambiguous"), (("--input_model", "x", "--data_type", "INT8"), "invalid choice"), ((), "usage"),
                            (("--input_model",), "expected one argument"), (("--input_model", "x", "--batch", "1", "--input_shape", "[1]"), "Both --input_shape and --batch")]:
             with self.subTest(args):
                 result = subprocess.run([SACCADE, "compat", "mo", *args], capture_output=True, text=True, timeout=60)
