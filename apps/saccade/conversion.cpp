@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "export/onnx/onnx.h"
 #include "export/openvino/ir.h"
 #include "graph/edit.h"
 #include "import/caffe/binary.h"
@@ -218,9 +219,12 @@ void finish(Converted& converted, GraphPtr graph, const Conversion& conversion, 
   passes::optimise(*converted.graph, {}, &converted.log);
 }
 
-bool is_writable(const Converted& converted, const Conversion& conversion) {
-  return exporter::openvino::unsupported(*converted.graph, write_options(conversion)).empty() || exporter::openvino::unsupported(*converted.source, write_options(conversion)).empty();
+std::vector<Problem> inexpressible(const Graph& graph, const Conversion& conversion) {
+  if (conversion.target == TargetFormat::onnx) return exporter::onnx::unsupported(graph, {.opset = conversion.opset});
+  return exporter::openvino::unsupported(graph, write_options(conversion));
 }
+
+bool is_writable(const Converted& converted, const Conversion& conversion) { return inexpressible(*converted.graph, conversion).empty() || inexpressible(*converted.source, conversion).empty(); }
 
 bool has_open_batch(const Graph& graph) {
   return std::any_of(graph.inputs().begin(), graph.inputs().end(), [&](ValueId id) {
@@ -242,11 +246,11 @@ Converted prepare(const Conversion& conversion) {
   freeze(graph, conversion.frozen);
   reshape(graph, wanted_shapes(*graph, conversion));
   // some operators exist in IR for a known batch only
-  if (conversion.batch == 0 && has_open_batch(*graph) && !exporter::openvino::unsupported(*graph, write_options(conversion)).empty()) {
+  if (conversion.batch == 0 && has_open_batch(*graph) && !inexpressible(*graph, conversion).empty()) {
     Converted fixed = converted;
     finish(fixed, std::make_shared<Graph>(*graph), conversion, 1);
     if (is_writable(fixed, conversion)) {
-      fixed.notes.emplace_back("the batch, which the model leaves open, is fixed to 1: IR needs it; --batch N sets another");
+      fixed.notes.emplace_back("the batch, which the model leaves open, is fixed to 1: the format needs it; --batch N sets another");
       return fixed;
     }
   }
@@ -255,21 +259,23 @@ Converted prepare(const Conversion& conversion) {
 }
 
 std::vector<std::string> write(const Conversion& conversion, const Converted& converted) {
-  const std::filesystem::path xml = conversion.output;
-  const auto options = write_options(conversion);
   // what passes have made out of it may be beyond the format where the graph itself is not
-  const bool as_read = !exporter::openvino::unsupported(*converted.graph, options).empty() && exporter::openvino::unsupported(*converted.source, options).empty();
-  exporter::openvino::write(as_read ? *converted.source : *converted.graph, xml, options);
-  std::filesystem::path bin = xml;
-  return {xml.string(), bin.replace_extension(".bin").string()};
+  const bool as_read = !inexpressible(*converted.graph, conversion).empty() && inexpressible(*converted.source, conversion).empty();
+  const Graph& graph = as_read ? *converted.source : *converted.graph;
+  if (conversion.target == TargetFormat::onnx) {
+    exporter::onnx::write(graph, conversion.output, {.opset = conversion.opset});
+    return {conversion.output};
+  }
+  exporter::openvino::write(graph, conversion.output, write_options(conversion));
+  std::filesystem::path bin = conversion.output;
+  return {conversion.output, bin.replace_extension(".bin").string()};
 }
 
 std::vector<Problem> check(const Conversion& conversion) {
   try {
     const Converted converted = prepare(conversion);
-    const auto options = write_options(conversion);
-    const auto optimised = exporter::openvino::unsupported(*converted.graph, options);
-    return optimised.empty() ? optimised : exporter::openvino::unsupported(*converted.source, options);
+    const auto optimised = inexpressible(*converted.graph, conversion);
+    return optimised.empty() ? optimised : inexpressible(*converted.source, conversion);
   } catch (const UnsupportedError& error) {
     return error.problems();
   } catch (const Error& error) {

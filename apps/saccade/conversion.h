@@ -34,7 +34,7 @@ struct Conversion {
   std::string transformations_config, pipeline_config;
 
   TargetFormat target = TargetFormat::ir;
-  int ir_version = 11;
+  int ir_version = 11, opset = 21;
   bool fp16 = false;
   std::string output;  // the file
 };

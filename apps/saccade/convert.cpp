@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// saccade convert: a model of any format as OpenVINO IR.
+// saccade convert: a model of any format as OpenVINO IR or ONNX.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -24,7 +24,7 @@ struct Options {
   std::int64_t batch = 0;
   double scale = 1, tolerance = 1e-4;
   bool reverse = false, fp16 = false, check = false, explain = false;
-  int ir_version = 11;
+  int ir_version = 11, opset = 21;
 };
 
 template <class List, class Parse>
@@ -33,8 +33,14 @@ void parse_all(const std::vector<std::string>& texts, List& into, Parse&& parse)
     for (auto& argument : parse(text)) into.push_back(std::move(argument));
 }
 
+TargetFormat target_of(const Options& o) {
+  if (o.to.empty()) return o.output.ends_with(".onnx") ? TargetFormat::onnx : TargetFormat::ir;
+  return o.to == "onnx" ? TargetFormat::onnx : TargetFormat::ir;
+}
+
 // MODEL.xml in this folder, or as -o says: a file, or a folder (that exists or ends in a slash).
 std::string output_file(const Options& o) {
+  const char* extension = target_of(o) == TargetFormat::onnx ? ".onnx" : ".xml";
   namespace fs = std::filesystem;
   fs::path model = o.model.path;
   if (!model.has_filename()) model = model.parent_path();
@@ -42,7 +48,9 @@ std::string output_file(const Options& o) {
   std::error_code error;
   fs::path out = o.output.empty() ? fs::path(stem) : fs::path(o.output);
   if (!o.output.empty() && (o.output.ends_with('/') || fs::is_directory(out, error))) out /= stem;
-  if (out.extension() != ".xml") out += ".xml";
+  if (out.extension() != extension) out += extension;
+  std::error_code same;
+  if (fs::equivalent(out, o.model.path, same)) throw UsageError(fmt::format("{} is the model itself; name another file with -o", out.string()));
   return out.string();
 }
 
@@ -74,6 +82,9 @@ Conversion conversion_from(const Options& o) {
   c.transformations_config = o.config;
   c.pipeline_config = o.pipeline;
   c.ir_version = o.ir_version;
+  c.opset = o.opset;
+  c.target = target_of(o);
+  if (c.target == TargetFormat::onnx && c.fp16) throw UsageError("weights in half precision are for IR; ONNX is written in the model's own types");
   c.output = output_file(o);
   return c;
 }
@@ -94,22 +105,33 @@ int report_problems(const Command& command, const std::vector<Problem>& problems
 
 bool is_arrays(const std::string& path) { return path.ends_with(".npz"); }
 
-eval::ModelDifference verified(const Options& o, const Converted& converted) {
+// Proves the file that was written, by reading it.
+eval::ModelDifference verified(const Options& o, const Converted& converted, const std::string& file) {
+  const auto written = import::read_model(file);
   eval::DiffOptions options;
   options.tolerance = o.tolerance;
   options.device = o.model.device;
-  if (is_arrays(o.verify)) return eval::verify(converted.graph, eval::read_arrays(o.verify), options);
+  if (is_arrays(o.verify)) return eval::verify(written, eval::read_arrays(o.verify), options);
   const auto other = import::read_model(o.verify);
   const auto inputs = o.reference_input.empty() ? eval::random_inputs(*converted.source) : eval::read_arrays(o.reference_input);
-  return eval::diff(converted.source, other, inputs, options);
+  // the names inside are those of the graph before passes; what counts is the file
+  auto result = eval::diff(converted.source, other, inputs, options);
+  options.layers = false;
+  const auto of_file = eval::diff(written, other, inputs, options);
+  result.outputs = of_file.outputs;
+  result.detections = of_file.detections;
+  result.within = result.within && of_file.within;
+  return result;
 }
 
 void add_options(Command& command, Options& o) {
   o.model.add_model(command);
-  command.add("-o,--output_model", o.output, "the .xml to write, or a folder [MODEL.xml here]").value("FILE|DIR");
+  command.add("-o,--output_model", o.output, "the .xml or .onnx to write, or a folder [MODEL.xml here]").value("FILE|DIR");
+  command.add("--to", o.to, "ir or onnx [as the file's name says, else ir]").value("FORMAT").among({"ir", "onnx"});
   command.add("--compress_to_fp16", o.fp16, "store the weights in half precision");
   command.add("--data_type", o.data_type, "precision of the weights: FP32, FP16, float, half").value("TYPE").show_default();
   command.add("--ir_version", o.ir_version, "11, or 10 for OpenVINO of 2020 and 2021").value("N").show_default();
+  command.add("--opset", o.opset, "of ONNX, 18 to 23").value("N").range(18, 23).show_default();
   constexpr auto graph = "The graph";
   command.add("--input", o.inputs, "inputs with shape, type and value: \"a[1,3,?,224]{f32},b->0.5\"; others than the model's cut it there").value("LIST").group(graph);
   command.add("--output", o.outputs, "values that become the outputs").value("NAME,…").group(graph);
@@ -139,7 +161,7 @@ void add_options(Command& command, Options& o) {
 }  // namespace
 
 int verb_convert(int argc, char** argv) {
-  Command command("convert", "Write a model of any format as OpenVINO IR (.xml and .bin), with its input's preparation built in if asked for.",
+  Command command("convert", "Write a model of any format as OpenVINO IR (.xml and .bin) or ONNX, with its input's preparation built in if asked for.",
                   "saccade convert frozen_inference_graph.pb -o ssd.xml --reverse_input_channels");
   Options o;
   add_options(command, o);
@@ -152,7 +174,7 @@ int verb_convert(int argc, char** argv) {
     Json report = {{"model", conversion.model}, {"files", files}, {"notes", converted.notes}};
     bool within = true;
     if (!o.verify.empty()) {
-      const auto difference = verified(o, converted);
+      const auto difference = verified(o, converted, files[0]);
       within = difference.within;
       report["verify"] = Json::parse(to_json(difference, o.tolerance));
       if (!command.json_on_stdout()) fmt::print("{}", to_text(difference, o.tolerance));

@@ -52,7 +52,7 @@ TEST(Preprocess, FindsTheChannels) {
 TEST(Preprocess, RefusesWhatDoesNotFit) {
   auto graph = parse("graph(%x: f32[1,3,2,2]) { return Relu(%x) as \"y\" }");
   EXPECT_THROW(embed(graph, {{.input = "z", .mean = {1}}}), Error);
-  EXPECT_THROW(embed(graph, {{.input = "x", .mean = {1, 2}}}), Error);
+  EXPECT_THROW(embed(graph, {{.input = "x", .mean = {1, 2, 3, 4, 5}}}), Error);
   EXPECT_THROW(embed(graph, {{.input = "x", .scale = {0}}}), Error);
   EXPECT_THROW(embed(graph, {{.input = "x", .source_layout = "NCHW", .target_layout = "NHWD"}}), Error);
 }

@@ -166,6 +166,14 @@ class CommandTest(unittest.TestCase):
         self.assertIn("none diverges", self.run_saccade("convert", self.model, "-o", out, "--verify", self.model).stdout)
         self.assertEqual([p.name for p in out.parent.glob("*.part*")], [])
 
+    def test_convert_to_onnx(self):
+        out = self.folder / "out.onnx"
+        self.run_saccade("convert", self.model, "-o", out, "--verify", self.model)
+        report = json.loads(self.run_saccade("info", out, "--json").stdout)
+        self.assertEqual(report["outputs"][0]["name"], "scores")
+        self.assertIn("the model itself", self.run_saccade("convert", self.model, "-o", self.model, code=2).stderr)
+        self.assertIn("half precision", self.run_saccade("convert", self.model, "--to", "onnx", "--compress_to_fp16", code=2).stderr)
+
     def test_convert_explains_and_refuses(self):
         out = self.folder / "tiny.xml"
         for args, part in [(("--mean_values", "[1,x]"), "'x'"), (("--input_shape", "[1,3]", "--batch", 2), "--batch"), (("--ir_version", 9), "10 or 11"),
