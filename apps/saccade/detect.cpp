@@ -35,6 +35,8 @@ struct Options {
   int max_detections = -1, pad_value = -1, threads = 0;
   std::string coco, annotations, jsonl, yolo_folder;
   bool no_draw = false;
+  std::string weights, signature;
+  std::vector<std::string> cut_inputs, cut_outputs;
 };
 
 void add_options(Command& command, Options& o) {
@@ -43,6 +45,11 @@ void add_options(Command& command, Options& o) {
   command.add("-o,--output", o.output, "annotated pictures and videos: a folder, or a file for one input").value("PATH");
   command.add("-d,--device", o.device, "where to run").value("DEVICE").show_default();
   command.add("--threads", o.threads, "threads, 0: all cores").value("N").range(0, 4096);
+  const char* reading = "Reading the model";
+  command.add("-w,--weights", o.weights, "the second file of a pair [beside the model, under its name]").value("FILE").group(reading);
+  command.add("--cut-input", o.cut_inputs, "a value that becomes an input; several times for several").value("NAME").group(reading);
+  command.add("--cut-output", o.cut_outputs, "a value that becomes an output").value("NAME").group(reading);
+  command.add("--signature", o.signature, "the signature of a SavedModel").value("NAME").group(reading);
   const char* finding = "Finding";
   command.add("--conf", o.confidence, "least score [0.25]").value("0..1").range(0, 1).group(finding);
   command.add("--iou", o.iou, "boxes of a class that overlap more are one [by family]").value("0..1").range(0, 1).group(finding);
@@ -363,6 +370,7 @@ int detect(int argc, char** argv) {
     const json settings = settings_from_flags(options);
     if (!options.annotations.empty() && options.coco.empty()) throw UsageError("--annotations gives ids for --coco FILE.json, which is missing");
     DetectorOptions detector{.device = options.device, .settings = settings};
+    detector.reading = {.weights = options.weights, .inputs = options.cut_inputs, .outputs = options.cut_outputs, .signature = options.signature};
     if (options.threads > 0) detector.properties.push_back(properties::threads(options.threads));
     Run run(options, open_detector(options.model, detector));
     run.go(!command.json_on_stdout());

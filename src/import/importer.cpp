@@ -124,7 +124,7 @@ std::shared_ptr<const graph::Graph> read(const Source& source) {
       case Format::unknown: fail(ErrorCode::invalid_model, "{}", source.bytes().empty() ? "the file is empty" : "not a model of a known format");
       default:
         if (const auto way = way_out(format); !way.empty()) fail(ErrorCode::unsupported, "{}", way);
-        fail(ErrorCode::unsupported, "a model in the format {}; ONNX can be read", to_string(format));
+        fail(ErrorCode::unsupported, "a model in the format {} cannot be read", to_string(format));
     }
   } catch (const std::bad_alloc&) {
     fail(ErrorCode::out_of_memory, "not enough memory to read the model");

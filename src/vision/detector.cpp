@@ -85,7 +85,7 @@ Detections Detector::detect(const cv::Mat& picture, DetectTimes* times) {
 
 Detector open_detector(const std::filesystem::path& path, const DetectorOptions& options) {
   const Core core;
-  Model model = core.read_model(path);
+  Model model = core.read_model(path, options.reading);
   const ErrorContext scope("model", path.native());
   std::size_t index = find_picture_input(model);
   if (const Shape& shape = model.inputs()[index].shape; !shape.empty() && shape[0] > 1) model.set_batch(1);

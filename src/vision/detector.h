@@ -63,6 +63,7 @@ struct DetectorOptions {
   std::string device = "CPU";
   Properties properties;
   nlohmann::json settings = nlohmann::json::object();  ///< beyond family, metadata and sidecar
+  ReadOptions reading;                                 ///< the second file of a pair, where the graph is cut
 };
 /// Reads and compiles a model. Throws what the engine throws, Error(unsupported) if its outputs are those of no known detector.
 Detector open_detector(const std::filesystem::path& model, const DetectorOptions& options);

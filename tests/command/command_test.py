@@ -197,6 +197,21 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(report["problems"][0]["count"], 1)
         self.assertIn("FrobnicateTensor", report["problems"][0]["operator"])
 
+    def test_transformations(self):
+        model = self.write("yolo.onnx", tiny_onnx.model(dims=(1, 14, 2, 2)))
+        attributes = {"classes": 2, "coords": 4, "num": 2, "anchors": [10, 13, 16, 30]}
+        v2 = self.write("yolo_v2.json", json.dumps([{"id": "TFYOLO", "custom_attributes": attributes}]).encode())
+        v3 = self.write("yolo_v3.json", json.dumps([{"id": "TFYOLOV3", "custom_attributes": {**attributes, "masks": [[0, 1]], "entry_points": ["node"]}}]).encode())
+        bad = self.write("yolo_bad.json", json.dumps([{"id": "TFYOLO", "custom_attributes": {**attributes, "classes": 3}}]).encode())
+        out = self.folder / "yolo.xml"
+        for config, part in [(v2, 'do_softmax="true"'), (v3, 'mask="0,1"')]:
+            self.assertIn("RegionYolo", self.run_saccade("convert", model, "-o", out, "--transformations_config", config).stdout)
+            self.assertIn(part, out.read_text())
+        self.assertIn("16 channels", self.run_saccade("convert", model, "-o", out, "--transformations_config", bad, code=1).stderr)
+        self.assertIn("not needed", self.run_saccade("convert", model, "-o", out, "--transformations_config", "extensions/front/tf/ssd_v2_support.json").stdout)
+        pipeline = self.write("pipeline.config", b"model { ssd { num_classes: 90 } }")
+        self.assertIn("ssd with 90 classes", self.run_saccade("convert", model, "-o", out, "--tensorflow_object_detection_api_pipeline_config", pipeline).stdout)
+
     def test_diff(self):
         same = self.write("same.onnx", self.model.read_bytes())
         result = self.run_saccade("diff", self.model, same, "--input", self.image)

@@ -74,6 +74,8 @@ TEST_P(Formats, Agree) {
 INSTANTIATE_TEST_SUITE_P(Shared, Formats,
                          testing::Values(Pair{"ultraface_caffe_onnx", "ultraface/RFB-320.prototxt", "ultraface/version-RFB-320_without_postprocessing.onnx", 1e-4},
                                          Pair{"face_mask_caffe_tensorflow", "face-mask-ssd/face_mask_detection.prototxt", "face-mask-ssd/face_mask_detection.pb", 1e-4},
+                                         Pair{"samplenet_caffe_ir", "omz-samplenet/SampLeNet.prototxt", "omz-samplenet/SampLeNet.xml", 1e-5},
+                                         Pair{"face_mask_tensorflow_tflite", "face-mask-ssd/face_mask_detection.pb", "face-mask-ssd/face_mask_detection.tflite", 1e-4},
                                          Pair{"face_mask_caffemodel_prototxt", "face-mask-ssd/face_mask_detection.prototxt", "face-mask-ssd/face_mask_detection.caffemodel", 1e-6}),
                          [](const auto& info) { return std::string(info.param.name); });
 
