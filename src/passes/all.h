@@ -18,6 +18,7 @@ Pass fold_scale();
 Pass fuse_activations();
 Pass fuse_attention();
 Pass fuse_common_subexpressions();
+Pass fuse_dilation();
 Pass fuse_movers();
 Pass fuse_reshapes();
 Pass fuse_normalizations();

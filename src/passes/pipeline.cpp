@@ -28,6 +28,7 @@ const std::vector<Pass>& pipeline() {
       normalize_arithmetic(),
       fuse_activations(),
       normalize_layout(),
+      fuse_dilation(),
       fold_batch_norm(),
       fold_scale(),
       fold_arithmetic(),

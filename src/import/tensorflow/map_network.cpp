@@ -113,6 +113,10 @@ Values l2_loss(NodeContext& c) {
   return {c.op(Binary{BinaryKind::Divide}, {sum, c.scalar(c.element(0), 2)})};
 }
 
+Values trt_engine(NodeContext& c) {
+  c.unsupported("part of the model compiled by TensorFlow-TensorRT for one kind of GPU, not readable any more; give the model as it was before that conversion");
+}
+
 constexpr Row kRows[] = {
     {"All", reduce<ReduceKind::LogicalAnd>},
     {"Any", reduce<ReduceKind::LogicalOr>},
@@ -135,6 +139,7 @@ constexpr Row kRows[] = {
     {"Prod", reduce<ReduceKind::Prod>},
     {"Softmax", softmax<ops::Softmax>},
     {"Sum", reduce<ReduceKind::Sum>},
+    {"TRTEngineOp", trt_engine},
 };
 
 }  // namespace
