@@ -153,11 +153,11 @@ Values range(NodeContext& c) { return {c.op(ops::Range{c.element(0)}, {c.in(0), 
 // Begin and size; a size of -1 means all that is left.
 Values slice(NodeContext& c) {
   constexpr i64 end = std::numeric_limits<i64>::max();
-  const std::size_t count = length(c, 1);
+  const std::size_t count = c.shape(0).ranked() ? c.rank(0) : length(c, 1);  // one entry a dimension
   const ValueId begin = as_i64(c, c.in(1));
   ValueId stop;
   const auto begins = c.integers(1), sizes = c.integers(2);
-  if (sizes && sizes->size() != count) c.invalid("{} sizes for {} places", sizes->size(), count);
+  if ((sizes && sizes->size() != count) || (begins && begins->size() != count)) c.invalid("a slice of data of rank {} with {} entries", count, sizes ? sizes->size() : begins->size());
   const std::vector<i64> ones(count, 1);
   if (begins && sizes) {
     std::vector<i64> stops;

@@ -146,8 +146,11 @@ Port NmsImage::unpadded(Port padded) {
     const Look in_cut(cut), in_filled(filled);
     const auto part = in_cut.gathered(cut.outputs[0].port);
     expect(part && outside(cut, part->data) == list, "a list that is cut");
-    const auto count = in_cut.count_to(part->indices);
-    expect(count && in_cut.number(*count) == static_cast<double>(size), "a list cut to the size");
+    // what does not depend on the list may have been computed outside
+    const Port given = outside(cut, part->indices);
+    const Look& around = given.valid() ? look_ : in_cut;
+    const auto count = around.count_to(given.valid() ? given : part->indices);
+    expect(count && around.number(*count) == static_cast<double>(size), "a list cut to the size");
     const Port both = in_filled.need(filled.outputs[0].port, {"ConcatV2", "Concat"});
     const std::size_t first = in_filled.is(both, "Concat") ? 1 : 0;
     expect(in_filled.inputs(both) == 3 && outside(filled, in_filled.in(both, first)) == list && in_filled.uniform(in_filled.in(both, first + 1)) == 0.0 &&
