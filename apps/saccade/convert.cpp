@@ -20,6 +20,7 @@ using Json = nlohmann::ordered_json;
 struct Options {
   ModelOptions model;
   std::vector<std::string> inputs, outputs, shapes, means, scales, layouts;
+  std::string input_model, saved_model_dir, input_proto, meta_graph, checkpoint, output_dir, model_name;  // mo's names
   std::string output, to, data_type = "FP32", verify, reference_input, config, pipeline, mean_file, mean_offsets, frozen, tolerance_text;
   std::int64_t batch = 0;
   double scale = 1, tolerance = 1e-4;
@@ -38,17 +39,33 @@ TargetFormat target_of(const Options& o) {
   return o.to == "onnx" ? TargetFormat::onnx : TargetFormat::ir;
 }
 
+// The model, and the file that goes with it, under mo's names.
+void take_old_names(Options& o) {
+  for (const std::string* name : {&o.meta_graph, &o.input_model, &o.saved_model_dir, &o.input_proto, &o.checkpoint}) {
+    if (name->empty()) continue;
+    if (o.model.path.empty())
+      o.model.path = *name;
+    else if (o.model.weights.empty())
+      o.model.weights = *name;
+    else
+      throw UsageError(fmt::format("{} is one model too many", *name));
+  }
+  if (o.model.path.empty()) throw UsageError("a model is required: its file or folder, or one of --input_model, --saved_model_dir, --input_meta_graph, --input_checkpoint");
+  if (!o.output.empty() && !(o.output_dir + o.model_name).empty()) throw UsageError("the output is named by -o or by --output_dir and --model_name, not by both");
+}
+
 // MODEL.xml in this folder, or as -o says: a file, or a folder (that exists or ends in a slash).
 std::string output_file(const Options& o) {
   const char* extension = target_of(o) == TargetFormat::onnx ? ".onnx" : ".xml";
   namespace fs = std::filesystem;
   fs::path model = o.model.path;
   if (!model.has_filename()) model = model.parent_path();
-  const std::string stem = model.stem().string();
+  const std::string stem = o.model_name.empty() ? model.stem().string() : o.model_name;
   std::error_code error;
-  fs::path out = o.output.empty() ? fs::path(stem) : fs::path(o.output);
+  fs::path out = o.output.empty() ? fs::path(o.output_dir) / stem : fs::path(o.output);
   if (!o.output.empty() && (o.output.ends_with('/') || fs::is_directory(out, error))) out /= stem;
   if (out.extension() != extension) out += extension;
+  if (!o.output_dir.empty()) make_folder(o.output_dir);
   std::error_code same;
   if (fs::equivalent(out, o.model.path, same)) throw UsageError(fmt::format("{} is the model itself; name another file with -o", out.string()));
   return out.string();
@@ -125,13 +142,22 @@ eval::ModelDifference verified(const Options& o, const Converted& converted, con
 }
 
 void add_options(Command& command, Options& o) {
-  o.model.add_model(command);
+  command.add("model", o.model.path, "the model: a file of any format, or a folder").value("MODEL");
+  o.model.add_reading(command);
   command.add("-o,--output_model", o.output, "the .xml or .onnx to write, or a folder [MODEL.xml here]").value("FILE|DIR");
   command.add("--to", o.to, "ir or onnx [as the file's name says, else ir]").value("FORMAT").among({"ir", "onnx"});
   command.add("--compress_to_fp16", o.fp16, "store the weights in half precision");
   command.add("--data_type", o.data_type, "precision of the weights: FP32, FP16, float, half").value("TYPE").show_default();
   command.add("--ir_version", o.ir_version, "11, or 10 for OpenVINO of 2020 and 2021").value("N").show_default();
   command.add("--opset", o.opset, "of ONNX, 18 to 23").value("N").range(18, 23).show_default();
+  constexpr auto old = "The same under the Model Optimizer's names";
+  command.add("-m,--input_model", o.input_model, "the model").value("FILE").group(old);
+  command.add("--saved_model_dir", o.saved_model_dir, "the model, a SavedModel").value("DIR").group(old);
+  command.add("--input_proto", o.input_proto, "the prototxt of a caffemodel").value("FILE").group(old);
+  command.add("--input_meta_graph", o.meta_graph, "the model, a TensorFlow 1 meta graph").value("FILE").group(old);
+  command.add("--input_checkpoint", o.checkpoint, "its checkpoint, or that of a training graph").value("PREFIX").group(old);
+  command.add("--output_dir", o.output_dir, "the folder to write to").value("DIR").group(old);
+  command.add("-n,--model_name", o.model_name, "the name of the files").value("NAME").group(old);
   constexpr auto graph = "The graph";
   command.add("--input", o.inputs, "inputs with shape, type and value: \"a[1,3,?,224]{f32},b->0.5\"; others than the model's cut it there").value("LIST").group(graph);
   command.add("--output", o.outputs, "values that become the outputs").value("NAME,…").group(graph);
@@ -166,6 +192,7 @@ int verb_convert(int argc, char** argv) {
   Options o;
   add_options(command, o);
   return command.run(argc, argv, [&]() -> int {
+    take_old_names(o);
     const Conversion conversion = conversion_from(o);
     if (conversion.ir_version != 10 && conversion.ir_version != 11) throw UsageError("--ir_version is 10 or 11");
     if (o.check) return report_problems(command, check(conversion));
