@@ -30,12 +30,20 @@ std::size_t find_picture_input(const Model& model) {
   return 0;
 }
 
+// Of the framework that the file comes from.
+TensorLayout usual_layout(const Model& model) {
+  const auto& metadata = model.metadata();
+  const auto it = metadata.lower_bound("tensorflow.");
+  return it != metadata.end() && it->first.starts_with("tensorflow.") ? TensorLayout::nhwc : TensorLayout::nchw;
+}
+
 }  // namespace
 
-PictureInput picture_input(const Port& port) {
-  const Shape& shape = port.shape;
+PictureInput picture_input(const Port& port, TensorLayout otherwise) {
+  Shape shape = port.shape;
   SACCADE_CHECK(port.ranked && shape.size() == 4, unsupported, "the input '{}' is {}, not four dimensions for a picture", port.name, port.shape_text);
   PictureInput input{.name = port.name, .type = port.type};
+  if (shape[1] < 0 && shape[3] < 0) shape[otherwise == TensorLayout::nchw ? 1 : 3] = 3;
   const auto holds_channels = [](std::int64_t size) { return size == 1 || size == 3; };
   SACCADE_CHECK(holds_channels(shape[1]) || holds_channels(shape[3]), unsupported, "the input '{}' is {}; neither dimension 1 nor 3 are 1 or 3 channels", port.name,
                 port.shape_text);
@@ -88,8 +96,8 @@ Detector open_detector(const std::filesystem::path& path, const DetectorOptions&
   Model model = core.read_model(path, options.reading);
   const ErrorContext scope("model", path.native());
   std::size_t index = find_picture_input(model);
-  if (const Shape& shape = model.inputs()[index].shape; !shape.empty() && shape[0] > 1) model.set_batch(1);
-  PictureInput input = picture_input(model.inputs()[index]);
+  if (const Shape& shape = model.inputs()[index].shape; !shape.empty() && shape[0] != 1) model.set_batch(1);
+  PictureInput input = picture_input(model.inputs()[index], usual_layout(model));
   const auto settings = all_settings(path, model, options.settings);
 
   // Another size than the file's, where the network can take it.
@@ -138,7 +146,7 @@ Tensor prepare_photo(const std::filesystem::path& model_path, const Model& model
   silence_libraries();
   const cv::Mat picture = read_picture(photo);
   SACCADE_CHECK(index < model.inputs().size(), invalid_argument, "the model has no input {}", index);
-  const PictureInput input = picture_input(model.inputs()[index]);
+  const PictureInput input = picture_input(model.inputs()[index], usual_layout(model));
   const auto settings = all_settings(model_path, model, nlohmann::json::object());
   DetectorSettings detector;
   try {

@@ -49,14 +49,15 @@ class Detector {
   std::set<int> classes_;
 };
 
-/// How a model's input takes pictures: layout, element type and size (0: any). Throws Error(unsupported) for models with several inputs or none for pictures.
+/// How a model's input takes pictures: layout, element type and size (0: any). Where the file leaves the channels open they are
+/// three, in `otherwise`. Throws Error(unsupported) for models with several inputs or none for pictures.
 struct PictureInput {
   std::string name;
   TensorLayout layout = TensorLayout::nchw;
   ElementType type = ElementType::f32;
   int channels = 3, width = 0, height = 0;
 };
-PictureInput picture_input(const Port& port);
+PictureInput picture_input(const Port& port, TensorLayout otherwise = TensorLayout::nchw);
 
 /// What makes a Detector of a model file.
 struct DetectorOptions {
