@@ -4,10 +4,9 @@
 #include "ops/multiclass_nms.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstring>
-#include <numeric>
+#include <functional>
+#include <optional>
 
 #include "ops/convert.h"
 #include "ops/inference.h"
@@ -47,26 +46,16 @@ Box<T> clipped(const T* b, const T* window) {
   return {clip(b[0], window[0], window[2]), clip(b[1], window[1], window[3]), clip(b[2], window[0], window[2]), clip(b[3], window[1], window[3])};
 }
 
-// Buckets of scores, such that a higher score is never in a lower bucket.
-constexpr std::size_t kBuckets = 1 << 12;
-std::size_t bucket(float score) {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(score);
-  return (bits & 0x80000000u ? ~bits : bits | 0x80000000u) >> 20;
-}
-std::size_t bucket(double score) { return bucket(static_cast<float>(score)); }
-
 struct Candidate {
   i64 box, cls;
 };
 
-// Hands out the candidates of one image in order: score downwards, then class, then box.
+// Hands out the candidates of one image in order: score downwards, then class, then box. They are sorted in lots, of which the
+// first is as large as a result usually needs.
 template <class T>
 class Candidates {
  public:
-  Candidates(const T* scores, i64 boxes, i64 classes, T threshold) : scores_(scores), count_(boxes * classes), classes_(classes), threshold_(threshold) {
-    for (i64 i = 0; i < count_; ++i)
-      if (scores[i] > threshold) ++histogram_[bucket(scores[i])];
-  }
+  Candidates(const T* scores, i64 boxes, i64 classes, T threshold) : scores_(scores), count_(boxes * classes), classes_(classes), threshold_(threshold) {}
 
   const Candidate* next() {
     if (at_ == lot_.size() && !refill()) return nullptr;
@@ -74,22 +63,39 @@ class Candidates {
   }
 
  private:
-  // The next lot: whole buckets, from the highest on that was not yet handed out.
+  bool is_below(T score) const { return first_ || score < above_; }
+
+  // The lowest score of about as many as are wanted, the best of those that wait.
+  std::optional<T> lowest_wanted() {
+    std::vector<T>& best = buffer_;
+    best.clear();
+    T least = threshold_;  // what cannot be among them any more
+    const std::size_t most = 4 * wanted_;
+    const auto shrink = [&] {
+      std::nth_element(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(wanted_) - 1, best.end(), std::greater<T>());
+      best.resize(wanted_);
+      least = best.back();
+    };
+    for (i64 i = 0; i < count_; ++i) {
+      if (!(scores_[i] > least) || !is_below(scores_[i])) continue;
+      best.push_back(scores_[i]);
+      if (best.size() == most) shrink();
+    }
+    if (best.empty()) return std::nullopt;
+    if (best.size() > wanted_) shrink();
+    return *std::min_element(best.begin(), best.end());
+  }
+
   bool refill() {
-    const std::size_t end = begin_;
-    std::size_t found = 0;
-    while (begin_ > 0 && found < wanted_) found += histogram_[--begin_];
-    wanted_ *= 4;
     lot_.clear();
     at_ = 0;
-    if (found == 0) return false;
-    lot_.reserve(found);
-    const auto take = [&](i64 i) {
-      const std::size_t b = bucket(scores_[i]);
-      if (b >= begin_ && b < end) lot_.push_back({i / classes_, i % classes_});
-    };
+    const auto lowest = lowest_wanted();
+    if (!lowest) return false;
     for (i64 i = 0; i < count_; ++i)
-      if (scores_[i] > threshold_) take(i);
+      if (scores_[i] >= *lowest && is_below(scores_[i])) lot_.push_back({i / classes_, i % classes_});
+    above_ = *lowest;
+    first_ = false;
+    wanted_ *= 4;
     std::sort(lot_.begin(), lot_.end(), [this](const Candidate& a, const Candidate& b) {
       const T x = scores_[a.box * classes_ + a.cls], y = scores_[b.box * classes_ + b.cls];
       return x > y || (x == y && (a.cls < b.cls || (a.cls == b.cls && a.box < b.box)));
@@ -99,9 +105,10 @@ class Candidates {
 
   const T* scores_;
   i64 count_, classes_;
-  T threshold_;
-  std::array<std::uint32_t, kBuckets> histogram_{};
-  std::size_t begin_ = kBuckets, wanted_ = 512, at_ = 0;
+  T threshold_, above_ = 0;  // the scores from that on were handed out
+  bool first_ = true;
+  std::size_t wanted_ = 512, at_ = 0;
+  std::vector<T> buffer_;
   std::vector<Candidate> lot_;
 };
 

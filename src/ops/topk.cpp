@@ -120,6 +120,33 @@ std::vector<Fact> infer(const ArgReduce& op, std::span<const Fact> inputs) {
   return {Fact(op.output_type, shape)};
 }
 
+namespace {
+
+// Columns of f32 side by side, as in a map of classes: a block of them at a time, row after row. NaN counts as the largest.
+template <bool smallest>
+void arg_of_columns(const float* x, std::int64_t count, std::int64_t step, std::int64_t* out) {
+  constexpr std::int64_t kBlock = 512;
+  float best[kBlock];
+  std::int32_t place[kBlock];
+  for (std::int64_t begin = 0; begin < step; begin += kBlock) {
+    const std::int64_t n = std::min(kBlock, step - begin);
+    std::copy_n(x + begin, n, best);
+    std::fill_n(place, n, 0);
+    for (std::int64_t j = 1; j < count; ++j) {
+      const float* row = x + j * step + begin;
+      for (std::int64_t i = 0; i < n; ++i) {
+        const float v = row[i], b = best[i];
+        const bool better = smallest ? (v < b) | ((b != b) & (v == v)) : (v > b) | ((v != v) & (b == b));
+        best[i] = better ? v : b;
+        place[i] = better ? static_cast<std::int32_t>(j) : place[i];
+      }
+    }
+    std::copy_n(place, n, out + begin);
+  }
+}
+
+}  // namespace
+
 std::vector<Tensor> evaluate(const ArgReduce& op, std::span<const Tensor> inputs) {
   const Tensor& data = inputs[0];
   const std::size_t axis = normal_axis(op.axis, data.shape().size());
@@ -131,7 +158,10 @@ std::vector<Tensor> evaluate(const ArgReduce& op, std::span<const Tensor> inputs
     shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
   std::vector<std::int64_t> out(static_cast<std::size_t>(element_count(shape)));
   SACCADE_CHECK(rows.count > 0 || out.empty(), invalid_model, "{} over an empty dimension", op.name());
-  if (!out.empty()) with_numbers(data, [&](const auto& x) {
+  if (!out.empty() && data.type() == ElementType::f32 && rows.step > 1 && !op.select_last_index && rows.count < (std::int64_t{1} << 31)) {
+    for (std::int64_t o = 0; o < rows.outer; ++o)
+      (op.kind == ArgKind::ArgMin ? arg_of_columns<true> : arg_of_columns<false>)(data.data<float>() + o * rows.count * rows.step, rows.count, rows.step, out.data() + o * rows.step);
+  } else if (!out.empty()) with_numbers(data, [&](const auto& x) {
     for (std::int64_t o = 0; o < rows.outer; ++o)
       for (std::int64_t i = 0; i < rows.step; ++i) {
         const std::int64_t base = o * rows.count * rows.step + i;

@@ -4,10 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "import/tensorflow/build.h"
 #include "import/tensorflow/cut.h"
+#include "import/tensorflow/pipeline_config.h"
 #include "import/tensorflow/structure.h"
 #include "import/tensorflow/tensorflow_test.h"
 #include "ops/multiclass_nms.h"
@@ -400,6 +403,36 @@ INSTANTIATE_TEST_SUITE_P(
            Family{.name = "mask_rcnn_resnet_101_atrous_2018", .years = k19, .resizer = Resizer::keep_aspect, .two_stages = true, .masks = true, .atrous = true},
            Family{.name = "mask_rcnn_inception_resnet_v2_atrous_2020", .years = k20, .resizer = Resizer::keep_aspect, .two_stages = true, .masks = true, .atrous = true}),
     [](const auto& info) { return std::string(info.param.name); });
+
+// ---- pipeline.config
+
+std::string config(const std::string& resizer, int classes, float iou, int most) {
+  return fmt::format("model {{ ssd {{ num_classes: {} image_resizer {{ {} }} post_processing {{ batch_non_max_suppression {{ score_threshold: 0.05 iou_threshold: {} "
+                     "max_detections_per_class: 4 max_total_detections: {} }} }} }} }}",
+                     classes, resizer, iou, most);
+}
+
+TEST(TensorFlowPipelineConfig, AgreesOrSaysWhereItDoesNot) {
+  const Detector d({.name = "ssd", .years = k19});
+  const auto g = read(d.bytes, {.outputs = d.outputs});
+  const PipelineCheck good = check_pipeline_config(*g, config("fixed_shape_resizer { height: 8 width: 8 }", 3, 0.5f, 5));
+  EXPECT_THAT(good.differences, IsEmpty());
+  EXPECT_THAT(good.agreed, ElementsAre("fixed_shape_resizer 8x8", "num_classes 3", "score_threshold 0.05", "iou_threshold 0.5", "max_detections_per_class 4", "max_total_detections 5"));
+  const PipelineCheck bad = check_pipeline_config(*g, config("fixed_shape_resizer { height: 300 width: 8 }", 90, 0.6f, 5));
+  EXPECT_THAT(bad.differences, ElementsAre("fixed_shape_resizer is 300x8 (height, width), the graph has 8x8", "num_classes is 90, the graph has 3", "iou_threshold is 0.6, the graph has 0.5"));
+  EXPECT_THAT(message([&] { check_pipeline_config(*g, "layer { name: 'conv1' }"); }), HasSubstr("not a pipeline.config"));
+}
+
+TEST(TensorFlowPipelineConfig, TwoStages) {
+  const Detector d({.name = "faster", .years = k20, .resizer = Resizer::keep_aspect, .two_stages = true});
+  const auto g = read(d.bytes, {.outputs = d.outputs});
+  const PipelineCheck check = check_pipeline_config(
+      *g, "model { faster_rcnn { num_classes: 3 first_stage_nms_score_threshold: 0.05 first_stage_nms_iou_threshold: 0.7 first_stage_max_proposals: 5 second_stage_post_processing { "
+          "batch_non_max_suppression { score_threshold: 0.05 iou_threshold: 0.5 max_detections_per_class: 4 max_total_detections: 5 } } } }");
+  EXPECT_THAT(check.differences, ElementsAre("first_stage_nms_iou_threshold is 0.7, the graph has 0.5"));
+  const PipelineCheck other = check_pipeline_config(*g, "model { ssd { num_classes: 3 } }");
+  EXPECT_THAT(other.differences, ElementsAre(HasSubstr("2 suppressions")));
+}
 
 }  // namespace
 }  // namespace saccade::tensorflow
