@@ -80,7 +80,7 @@ ValueId filled_table(Rewriting& r, i64 n, i64 c, i64 b, ValueId places, ValueId 
 }
 
 // Some runtimes drop a box whose IoU is the threshold; ours stays.
-double above(double threshold) { return std::nextafter(static_cast<float>(threshold), 2.0f); }
+double above(double threshold) { return std::min(std::nextafter(static_cast<float>(threshold), 2.0f), 1.0f); }
 
 }  // namespace
 

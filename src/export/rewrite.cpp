@@ -109,7 +109,13 @@ graph::Graph rewrite(const graph::Graph& source, std::span<const RuleRow> rows, 
       if (outputs.empty()) continue;
       const Values before = graph[id].outputs;
       for (std::size_t k = 0; k < outputs.size() && k < before.size(); ++k)
-        if (outputs[k].valid()) edit.replace(before[k], outputs[k]);
+        if (outputs[k].valid()) {
+          // what is known of the old value holds for the new one, which may be less talkative
+          graph::Fact fact = graph.fact(before[k]);
+          const bool keep = graph[outputs[k]].producer.valid() && graph.type(outputs[k]).element == fact.type.element;
+          edit.replace(before[k], outputs[k]);
+          if (keep) edit.set_fact(outputs[k], std::move(fact));
+        }
     } catch (const Error& e) {
       if (e.code() != ErrorCode::unsupported) throw;
       problems.add(op_name, std::string(e.message()), node_name.empty() ? graph[graph[id].outputs.at(0)].name : node_name);

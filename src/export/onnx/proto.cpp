@@ -42,7 +42,7 @@ class Names {
 
 class GraphWriter {
  public:
-  GraphWriter(const Graph& graph, Names& names) : graph_(graph), names_(names) {}
+  GraphWriter(const Graph& graph, Names& names, Names& nodes) : graph_(graph), names_(names), nodes_(nodes) {}
 
   // The outermost graph, or a body: its first `formal` inputs are its own, the others stand for `captured` names around it.
   std::string fields(std::size_t formal, const std::vector<std::string>& captured, std::vector<Initializer>* initializers);
@@ -56,7 +56,7 @@ class GraphWriter {
   std::string body(const OnnxAttribute& attribute, const Node& owner, std::size_t own_inputs);
 
   const Graph& graph_;
-  Names& names_;
+  Names &names_, &nodes_;
   std::unordered_map<std::int32_t, std::string> by_value_;
   std::string data_;
   std::vector<Initializer>* initializers_ = nullptr;
@@ -84,12 +84,16 @@ void GraphWriter::value_info(pbf_writer& graph, protozero::pbf_tag_type field, c
   pbf_writer tensor_type(holder, 1);
   tensor_type.add_int32(1, data_type(type.element));
   if (!type.shape.ranked()) return;
-  pbf_writer shape(tensor_type, 2);
+  // messages without fields mean something here: a scalar, an unknown size
+  std::string shape;
   for (const auto& d : type.shape.dimensions()) {
-    pbf_writer dim(shape, 1);
-    if (d.is_static()) dim.add_int64(1, d.size());
-    else if (!d.symbol.empty()) dim.add_string(2, d.symbol);
+    std::string dim;
+    pbf_writer to(dim);
+    if (d.is_static()) to.add_int64(1, d.size());
+    else if (!d.symbol.empty()) to.add_string(2, d.symbol);
+    pbf_writer(shape).add_message(1, dim);
   }
+  tensor_type.add_message(2, shape);
 }
 
 // What a body takes from around it are names there; the graph has them as inputs.
@@ -103,7 +107,7 @@ std::string GraphWriter::body(const OnnxAttribute& attribute, const Node& owner,
   }
   std::vector<std::string> captured;
   for (std::size_t i = formal; i < inner.inputs().size(); ++i) captured.push_back(name_of(owner.inputs.at(first + i - formal)));
-  return GraphWriter(inner, names_).fields(formal, captured, nullptr);
+  return GraphWriter(inner, names_, nodes_).fields(formal, captured, nullptr);
 }
 
 void GraphWriter::attribute(pbf_writer& node, const OnnxAttribute& attribute, const Node& owner, std::size_t own_inputs) {
@@ -148,7 +152,7 @@ void GraphWriter::node(pbf_writer& graph, const Node& node) {
   pbf_writer to(graph, 1);
   for (const std::string& name : inputs) to.add_string(1, name);
   for (const ValueId out : node.outputs) to.add_string(2, name_of(out));
-  if (!node.name.empty()) to.add_string(3, node.name);
+  if (!node.name.empty()) to.add_string(3, nodes_.unique(node.name));
   to.add_string(4, op.type);
   for (const OnnxAttribute& a : op.attributes) attribute(to, a, node, own);
 }
@@ -243,9 +247,9 @@ std::string_view raw_data(const Tensor& tensor, std::string& scratch) {
 }
 
 GraphMessage graph_message(const graph::Graph& graph) {
-  Names names;
+  Names names, nodes;
   GraphMessage message;
-  message.fields = GraphWriter(graph, names).fields(0, {}, &message.initializers);
+  message.fields = GraphWriter(graph, names, nodes).fields(0, {}, &message.initializers);
   return message;
 }
 

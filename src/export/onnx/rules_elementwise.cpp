@@ -217,13 +217,11 @@ Values quantize(Rewriting& r) {
   if (!op.saturate) attributes.push_back({"saturate", std::int64_t{0}});
   if (op.precision != r.element(1)) r.inexpressible("computing in {}", to_string(op.precision));
   Values inputs = r.inputs();
+  // the zero point says the type, which every reader understands
   if (!r.has(2) && to != ElementType::u8) {
-    if (r.level >= 21) attributes.push_back({"output_dtype", data_type(r, to)});
-    else {
-      inputs.resize(3);
-      if (!r.type(1).is_static()) r.inexpressible("scales of unknown shape");
-      inputs[2] = r.constant_of(Tensor(to, r.type(1).shape.shape()));
-    }
+    if (!r.type(1).is_static()) r.inexpressible("scales of unknown shape");
+    inputs.resize(3);
+    inputs[2] = r.constant_of(Tensor(to, r.type(1).shape.shape()));
   }
   return emit(r, "QuantizeLinear", inputs, attributes);
 }
@@ -254,9 +252,10 @@ std::optional<Values> as_pair(Rewriting& r) {
     if (!limits[i].defined() || limits[i].size() != limits[0].size()) return std::nullopt;
   }
   if (op.levels != 256 || r.element(0) != ElementType::f32 || !r.type(0).shape.ranked()) return std::nullopt;
-  // one value, or one per index of one axis
+  // one value, or for weights one per index of one axis; ONNX Runtime's fused operators take no such activations
   std::int64_t axis = 0;
   if (limits[0].size() > 1) {
+    if (!r.constant(0).defined()) return std::nullopt;
     const auto& shape = limits[0].shape();
     int long_axes = 0;
     for (std::size_t d = 0; d < shape.size(); ++d)

@@ -7,6 +7,7 @@
 #include "export/onnx/rules.h"
 #include "ops/convolution.h"
 #include "ops/elementwise.h"
+#include "ops/inference.h"
 #include "ops/integer_matmul.h"
 #include "ops/matmul.h"
 #include "ops/normalization.h"
@@ -29,6 +30,32 @@ using ops::UnaryKind;
 std::vector<i64> filled(std::vector<i64> values, std::size_t n, i64 otherwise) {
   values.resize(n, otherwise);
   return values;
+}
+
+// The padding that a rule gives, where sizes are known: ONNX Runtime knows no rules for dilated windows.
+ops::Window explicit_padding(Rewriting& r, const ops::Window& w, std::span<const i64> kernel) {
+  const PartialShape x = r.type(0).shape;
+  if (w.auto_pad == ops::AutoPad::explicit_ || !x.ranked() || x.rank() != kernel.size() + 2) return w;
+  std::vector<i64> sizes;
+  for (std::size_t d = 0; d < kernel.size(); ++d) {
+    if (!x[2 + d].is_static()) return w;
+    sizes.push_back(x[2 + d].size());
+  }
+  const auto resolved = ops::resolve(w, sizes, kernel);
+  ops::Window out = w;
+  out.pads_begin = resolved.pads_begin;
+  out.pads_end = resolved.pads_end;
+  out.auto_pad = ops::AutoPad::explicit_;
+  return out;
+}
+
+// The trailing dimensions of the weights.
+std::vector<i64> kernel_of(Rewriting& r, std::size_t leading) {
+  const PartialShape shape = r.type(1).shape;
+  std::vector<i64> kernel;
+  if (!shape.is_static()) r.inexpressible("weights of unknown shape");
+  for (std::size_t d = leading; d < shape.rank(); ++d) kernel.push_back(shape[d].size());
+  return kernel;
 }
 
 OnnxAttributes window(Rewriting& r, const ops::Window& w, std::size_t spatial, bool dilations = true) {
@@ -54,7 +81,8 @@ std::size_t spatial_of(Rewriting& r) {
 
 Values convolution(Rewriting& r) {
   const auto& op = r.as<ops::Convolution>();
-  return emit(r, "Conv", r.inputs(), window(r, op.window, spatial_of(r)));
+  const auto kernel = kernel_of(r, 2);
+  return emit(r, "Conv", r.inputs(), window(r, explicit_padding(r, op.window, kernel), spatial_of(r)));
 }
 
 // Weights [groups, outputs, …] as [groups · outputs, …].
@@ -72,7 +100,8 @@ Values group_convolution(Rewriting& r) {
   const auto& op = r.as<ops::GroupConvolution>();
   i64 groups = 1;
   const ValueId weights = joined_groups(r, groups);
-  OnnxAttributes attributes = window(r, op.window, spatial_of(r));
+  const auto kernel = kernel_of(r, 3);
+  OnnxAttributes attributes = window(r, explicit_padding(r, op.window, kernel), spatial_of(r));
   attributes.push_back({"group", groups});
   return emit(r, "Conv", {r.in(0), weights}, attributes);
 }
@@ -129,9 +158,10 @@ void round_up(Rewriting& r, const ops::Window& w, const std::vector<i64>& kernel
 
 Values max_pool(Rewriting& r) {
   const auto& op = r.as<ops::MaxPool>();
-  OnnxAttributes attributes = window(r, op.window, op.kernel.size());
+  const ops::Window w = explicit_padding(r, op.window, op.kernel);
+  OnnxAttributes attributes = window(r, w, op.kernel.size());
   attributes.push_back({"kernel_shape", op.kernel});
-  round_up(r, op.window, op.kernel, op.rounding_type, attributes);
+  if (op.window.auto_pad == ops::AutoPad::explicit_) round_up(r, w, op.kernel, op.rounding_type, attributes);
   if (!op.indices) return emit(r, "MaxPool", {r.in(0)}, attributes);
   if (op.axis != 0) r.inexpressible("indices from axis {} on", op.axis);
   if (op.storage_order == ops::StorageOrder::column) attributes.push_back({"storage_order", i64{1}});
@@ -145,10 +175,11 @@ Values avg_pool(Rewriting& r) {
   const auto& op = r.as<ops::AvgPool>();
   const bool dilated = std::any_of(op.window.dilations.begin(), op.window.dilations.end(), [](i64 d) { return d != 1; });
   if (dilated) need(r, 19);
-  OnnxAttributes attributes = window(r, op.window, op.kernel.size(), dilated);
+  const ops::Window w = explicit_padding(r, op.window, op.kernel);
+  OnnxAttributes attributes = window(r, w, op.kernel.size(), dilated);
   attributes.push_back({"kernel_shape", op.kernel});
   attributes.push_back({"count_include_pad", i64{!op.exclude_pad}});
-  round_up(r, op.window, op.kernel, op.rounding_type, attributes);
+  if (op.window.auto_pad == ops::AutoPad::explicit_) round_up(r, w, op.kernel, op.rounding_type, attributes);
   return emit(r, "AveragePool", {r.in(0)}, attributes);
 }
 

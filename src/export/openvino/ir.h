@@ -22,7 +22,8 @@ struct WriteOptions {
 ///
 /// Inputs and outputs keep their names as tensor names. Metadata: keys "rt_info/a/b" become the element a/b of rt_info, as OpenVINO
 /// and the Model Optimizer keep their own ("rt_info/conversion_parameters/mean_values"); "layout/INPUT" = "[N,C,H,W]" becomes the layout
-/// of a Parameter or a Result; "openvino.version" is left out; all others go to rt_info/framework.
+/// of a Parameter or a Result; "openvino.version" is left out; all others go to rt_info/framework. Version
+/// 10 keeps the conversion parameters alone.
 /// Throws Error: unsupported with the list of what IR cannot express, unavailable where a file cannot be written, invalid_argument for a
 /// version that does not exist.
 void write(const graph::Graph& graph, const std::filesystem::path& xml, const WriteOptions& options = {});

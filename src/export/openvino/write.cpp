@@ -100,18 +100,22 @@ std::string info_text(const Graph& graph, int ir_version) {
     if (key.starts_with("rt_info/")) put(std::string_view(key).substr(8), value);
     else if (!key.starts_with("layout/") && key != "openvino.version") root.children["framework"].children[key] = {value, true, {}};
   }
-  // version 10 has other names for the same
-  if (ir_version == 10) {
-    root.children.erase("Runtime_version");
-    if (const auto it = root.children.find("conversion_parameters"); it != root.children.end()) {
-      root.children["cli_parameters"] = it->second;
-      root.children.erase("conversion_parameters");
-    }
+  std::string text;
+  const auto section = [&](std::string_view tag, const Tree& tree) {
+    text += fmt::format("\t<{}>\n", tag);
+    print(tree, "\t\t", text);
+    text += fmt::format("\t</{}>\n", tag);
+  };
+  if (ir_version > 10) {
+    section("rt_info", root);
+    return text;
   }
-  const std::string_view tag = ir_version == 10 ? "meta_data" : "rt_info";
-  std::string text = fmt::format("\t<{}>\n", tag);
-  print(root, "\t\t", text);
-  return text + fmt::format("\t</{}>\n", tag);
+  // version 10 knows these two, under a name of its own, and nothing else
+  Tree legacy;
+  legacy.children["MO_version"] = root.children["MO_version"];
+  if (const auto it = root.children.find("conversion_parameters"); it != root.children.end()) legacy.children["cli_parameters"] = it->second;
+  section("meta_data", legacy);
+  return text;
 }
 
 }  // namespace
