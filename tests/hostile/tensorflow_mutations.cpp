@@ -12,6 +12,7 @@
 #include "import/importer.h"
 #include "import/tensorflow/checkpoint.h"
 #include "import/tensorflow/saved_model.h"
+#include "support/detection_writer.h"
 #include "support/tensorflow_writer.h"
 
 namespace saccade {
@@ -73,6 +74,22 @@ std::vector<std::pair<std::string, std::string>> written_graphs() {
                                               node("s", "TensorListStack", {"loop:1", "any"}, {attr("element_dtype", kFloat)}),
                                               node("y", "Case", {"k", "s"}, {functions_attr("branches", {"twice", "twice"})})},
                                              {cond, body, twice}));
+  // a detector's two ends: the preprocessor's loop with a choice in it, and the suppression over a batch, of two years
+  for (const Years years : {Years::y2017, Years::y2020}) {
+    GraphWriter w;
+    w.nodes = {placeholder("boxes", kFloat, {-1, 6, 1, 4}), placeholder("scores", kFloat, {-1, 6, 2}), placeholder("field", kFloat, {-1, 6, 3}), placeholder("valid", kInt32, {-1}),
+               placeholder("image", kFloat, {-1, -1, -1, 3})};
+    const Preprocessed p = preprocess(w, "image", Resizer::keep_aspect_padded, years == Years::y2020);
+    Batch b{.boxes = "boxes", .scores = "scores", .valid = "valid", .field = "field", .field_size = 3, .unrolled = years == Years::y2020 ? 1 : 0};
+    b.window = w.op("ConcatV2", {w.reals({1, 4}, {0, 0, 1, 1}), w.reals({1, 4}, {0, 0, 1, 1}), w.number(0)}, {attr("N", 2)});
+    NmsOptions o;
+    o.years = years;
+    o.classes = 2;
+    const NmsLists l = batch_nms(w, b, o);
+    w.nodes.push_back(node("y", "Identity", {l.boxes}));
+    w.nodes.push_back(node("z", "Identity", {p.images}));
+    models.emplace_back(years == Years::y2017 ? "detector of 2017" : "detector of 2020", graph_def(w.nodes));
+  }
   return models;
 }
 

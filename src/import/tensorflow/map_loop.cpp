@@ -108,17 +108,22 @@ class Reader {
 
   // The readers of a list behind Identities, which must all make a tensor of it.
   void stacked(Port list, std::vector<Port>& found) const {
-    for (const auto& [user, input] : users_[static_cast<std::size_t>(list.node)]) {
-      const Node& node = network_[user];
-      if (node.inputs[static_cast<std::size_t>(input)] != list) continue;
-      if (is_identity(node.op)) {
-        stacked({user, 0}, found);
-        continue;
+    std::vector<Port> open{list};
+    while (!open.empty()) {
+      const Port p = open.back();
+      open.pop_back();
+      for (const auto& [user, input] : users_[static_cast<std::size_t>(p.node)]) {
+        const Node& node = network_[user];
+        if (node.inputs[static_cast<std::size_t>(input)] != p) continue;
+        if (is_identity(node.op)) {
+          open.push_back({user, 0});
+          continue;
+        }
+        const bool array = node.op == "TensorArrayGatherV3" && input == 2;
+        expect(!node.custom && (array || (node.op == "TensorListStack" && input == 0)), "a list that is stacked");
+        expect(!array || counts_items(node.inputs[1], {}), "a list that is stacked whole");
+        found.push_back({user, 0});
       }
-      const bool array = node.op == "TensorArrayGatherV3" && input == 2;
-      expect(!node.custom && (array || (node.op == "TensorListStack" && input == 0)), "a list that is stacked");
-      expect(!array || counts_items(node.inputs[1], {}), "a list that is stacked whole");
-      found.push_back({user, 0});
     }
   }
 
