@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files of mo's --transformations_config: those of detection models say what the graph tells by itself; YOLO's say where its regions are.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -11,7 +12,7 @@
 #include "conversion.h"
 #include "graph/edit.h"
 #include "import/cut.h"
-#include "import/text_format.h"
+#include "import/tensorflow/pipeline_config.h"
 #include "ops/transpose.h"
 #include "ops/yolo.h"
 #include "tensor/numeric.h"
@@ -85,29 +86,15 @@ std::shared_ptr<Graph> with_regions(const Graph& graph, const Json& attributes, 
   return copy;
 }
 
-// The last dimension of the scores before suppression: classes and background.
-std::optional<std::int64_t> scored_classes(const Graph& graph) {
-  for (const auto& output : graph.outputs()) {
-    if (output.name != "raw_detection_scores" && output.name != "detection_multiclass_scores") continue;
-    const graph::PartialShape& shape = graph.type(output.value).shape;
-    if (shape.ranked() && shape.rank() == 3 && shape[2].is_static()) return shape[2].size();
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::string check_pipeline(const Graph& graph, const std::string& path) {
   const auto file = FileBytes::open(path);
   ErrorContext scope("file", path);
-  const auto document = import::parse_text_format({file->bytes().data(), file->bytes().size()});
-  const import::TextMessage& model = document.root.message("model");
-  SACCADE_CHECK(!model.fields.empty() && model.fields[0].is_message(), invalid_argument, "no pipeline.config of the TensorFlow Object Detection API: it has no model");
-  const import::TextField& architecture = model.fields[0];
-  const std::int64_t classes = architecture.message.integer("num_classes", 0);
-  if (const auto scored = scored_classes(graph); scored && classes > 0)
-    SACCADE_CHECK(*scored == classes + 1, invalid_argument, "the configuration is of a model with {} classes, the graph scores {}", classes, *scored - 1);
-  return fmt::format("{} ({} with {} classes) is not needed: the structure of the graph says it all", std::filesystem::path(path).filename().string(), architecture.name, classes);
+  const auto check = tensorflow::check_pipeline_config(graph, {file->bytes().data(), file->bytes().size()});
+  SACCADE_CHECK(check.differences.empty(), invalid_argument, "the configuration is of another model: {}", fmt::join(check.differences, "; "));
+  const std::string name = std::filesystem::path(path).filename().string();
+  return fmt::format("{} is not needed: the structure of the graph says it all{}", name, check.agreed.empty() ? "" : fmt::format(" (the same here: {})", fmt::join(check.agreed, ", ")));
 }
 
 std::vector<std::string> apply_transformations(std::shared_ptr<Graph>& graph, const std::string& path) {
