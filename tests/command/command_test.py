@@ -210,7 +210,7 @@ class CommandTest(unittest.TestCase):
         self.assertIn("16 channels", self.run_saccade("convert", model, "-o", out, "--transformations_config", bad, code=1).stderr)
         self.assertIn("not needed", self.run_saccade("convert", model, "-o", out, "--transformations_config", "extensions/front/tf/ssd_v2_support.json").stdout)
         pipeline = self.write("pipeline.config", b"model { ssd { num_classes: 90 } }")
-        self.assertIn("pipeline.config is not needed", self.run_saccade("convert", model, "-o", out, "--tensorflow_object_detection_api_pipeline_config", pipeline).stdout)
+        self.assertIn("another model", self.run_saccade("convert", model, "-o", out, "--tensorflow_object_detection_api_pipeline_config", pipeline, code=1).stderr)
 
     def test_diff(self):
         same = self.write("same.onnx", self.model.read_bytes())
