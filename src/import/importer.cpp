@@ -10,6 +10,7 @@
 #include "import/caffe/binary.h"
 #include "import/caffe/caffe.h"
 #include "import/cut.h"
+#include "import/keras/keras.h"
 #include "import/onnx/onnx.h"
 #include "import/openvino/openvino.h"
 #include "import/source.h"
@@ -110,6 +111,10 @@ std::shared_ptr<const graph::Graph> read(const Source& source) {
     const Format format = sniff(source.bytes());
     switch (format) {
       case Format::tflite: return tflite::read(source);
+      case Format::keras_h5: return cut_as_asked(keras::read_h5(source), source.options);
+      case Format::zip:
+        if (keras::is_archive(source.bytes())) return cut_as_asked(keras::read_archive(source), source.options);
+        fail(ErrorCode::unsupported, "a zip archive that is no Keras model (.keras); for PyTorch, write ONNX with torch.onnx.export(model, example, 'model.onnx')");
       case Format::tensorflow_graph:
       case Format::tensorflow_saved_model:
       case Format::tensorflow_checkpoint:
