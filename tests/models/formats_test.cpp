@@ -76,6 +76,10 @@ INSTANTIATE_TEST_SUITE_P(Shared, Formats,
                                          Pair{"face_mask_caffe_tensorflow", "face-mask-ssd/face_mask_detection.prototxt", "face-mask-ssd/face_mask_detection.pb", 1e-4},
                                          Pair{"samplenet_caffe_ir", "omz-samplenet/SampLeNet.prototxt", "omz-samplenet/SampLeNet.xml", 1e-5},
                                          Pair{"face_mask_tensorflow_tflite", "face-mask-ssd/face_mask_detection.pb", "face-mask-ssd/face_mask_detection.tflite", 1e-4},
+                                         Pair{"humanseg_onnx_tflite", "humanseg-ppseg/ppseg_lite_portrait_398x224_with_softmax_fixed.onnx",
+                                              "humanseg-ppseg/saved_model/ppseg_lite_portrait_398x224_with_softmax_fixed_float32.tflite", 1e-4},
+                                         Pair{"humanseg_tflite_half", "humanseg-ppseg/saved_model/ppseg_lite_portrait_398x224_with_softmax_fixed_float32.tflite",
+                                              "humanseg-ppseg/saved_model/ppseg_lite_portrait_398x224_with_softmax_fixed_float16.tflite", 5e-2},
                                          Pair{"face_mask_caffemodel_prototxt", "face-mask-ssd/face_mask_detection.prototxt", "face-mask-ssd/face_mask_detection.caffemodel", 1e-6}),
                          [](const auto& info) { return std::string(info.param.name); });
 

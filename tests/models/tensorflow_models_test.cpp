@@ -224,7 +224,6 @@ void register_cases(const fs::path& models) {
     for (const auto& values : nlohmann::json::parse(file)) {
       const std::string model = values.at("model");
       ++number;
-      if (model.ends_with(".h5") || model.ends_with(".keras")) continue;
       const std::string name = folder.filename().string() + "_" + std::to_string(number);
       testing::RegisterTest("TensorFlowModels", name.c_str(), nullptr, nullptr, __FILE__, __LINE__, [folder, values]() -> testing::Test* { return new Case(folder, values); });
     }
