@@ -12,6 +12,7 @@
 #include "base/nearest.h"
 #include "export/onnx/onnx.h"
 #include "export/openvino/ir.h"
+#include "export/saccade/cache_file.h"
 #include "graph/edit.h"
 #include "import/caffe/binary.h"
 #include "import/preprocess.h"
@@ -220,6 +221,7 @@ void finish(Converted& converted, GraphPtr graph, const Conversion& conversion, 
 }
 
 std::vector<Problem> inexpressible(const Graph& graph, const Conversion& conversion) {
+  if (conversion.target == TargetFormat::saccade) return {};
   if (conversion.target == TargetFormat::onnx) return exporter::onnx::unsupported(graph, {.opset = conversion.opset});
   return exporter::openvino::unsupported(graph, write_options(conversion));
 }
@@ -262,6 +264,10 @@ std::vector<std::string> write(const Conversion& conversion, const Converted& co
   // what passes have made out of it may be beyond the format where the graph itself is not
   const bool as_read = !inexpressible(*converted.graph, conversion).empty() && inexpressible(*converted.source, conversion).empty();
   const Graph& graph = as_read ? *converted.source : *converted.graph;
+  if (conversion.target == TargetFormat::saccade) {
+    exporter::write_cache_file(graph, conversion.output);
+    return {conversion.output};
+  }
   if (conversion.target == TargetFormat::onnx) {
     exporter::onnx::write(graph, conversion.output, {.opset = conversion.opset});
     return {conversion.output};

@@ -16,7 +16,7 @@
 
 namespace saccade::cli {
 
-enum class TargetFormat { ir, onnx };
+enum class TargetFormat { ir, onnx, saccade };
 
 /// The arguments, parsed.
 struct Conversion {

@@ -34,9 +34,12 @@ void parse_all(const std::vector<std::string>& texts, List& into, Parse&& parse)
     for (auto& argument : parse(text)) into.push_back(std::move(argument));
 }
 
+constexpr std::string_view extension_of(TargetFormat format) { return format == TargetFormat::onnx ? ".onnx" : format == TargetFormat::saccade ? ".saccade" : ".xml"; }
+
 TargetFormat target_of(const Options& o) {
-  if (o.to.empty()) return o.output.ends_with(".onnx") ? TargetFormat::onnx : TargetFormat::ir;
-  return o.to == "onnx" ? TargetFormat::onnx : TargetFormat::ir;
+  if (o.to == "onnx" || (o.to.empty() && o.output.ends_with(".onnx"))) return TargetFormat::onnx;
+  if (o.to == "saccade" || (o.to.empty() && o.output.ends_with(".saccade"))) return TargetFormat::saccade;
+  return TargetFormat::ir;
 }
 
 // The model, and the file that goes with it, under mo's names.
@@ -56,7 +59,7 @@ void take_old_names(Options& o) {
 
 // MODEL.xml in this folder, or as -o says: a file, or a folder (that exists or ends in a slash).
 std::string output_file(const Options& o) {
-  const char* extension = target_of(o) == TargetFormat::onnx ? ".onnx" : ".xml";
+  const std::string_view extension = extension_of(target_of(o));
   namespace fs = std::filesystem;
   fs::path model = o.model.path;
   if (!model.has_filename()) model = model.parent_path();
@@ -101,7 +104,7 @@ Conversion conversion_from(const Options& o) {
   c.ir_version = o.ir_version;
   c.opset = o.opset;
   c.target = target_of(o);
-  if (c.target == TargetFormat::onnx && c.fp16) throw UsageError("weights in half precision are for IR; ONNX is written in the model's own types");
+  if (c.target != TargetFormat::ir && c.fp16) throw UsageError("weights in half precision are for IR; the other formats are written in the model's own types");
   c.output = output_file(o);
   return c;
 }
@@ -144,8 +147,8 @@ eval::ModelDifference verified(const Options& o, const Converted& converted, con
 void add_options(Command& command, Options& o) {
   command.add("model", o.model.path, "the model: a file of any format, or a folder").value("MODEL");
   o.model.add_reading(command);
-  command.add("-o,--output_model", o.output, "the .xml or .onnx to write, or a folder [MODEL.xml here]").value("FILE|DIR");
-  command.add("--to", o.to, "ir or onnx [as the file's name says, else ir]").value("FORMAT").among({"ir", "onnx"});
+  command.add("-o,--output_model", o.output, "the .xml, .onnx or .saccade to write, or a folder [MODEL.xml here]").value("FILE|DIR");
+  command.add("--to", o.to, "ir, onnx, or saccade, its own file: optimised, read by mapping [as the file's name says, else ir]").value("FORMAT").among({"ir", "onnx", "saccade"});
   command.add("--compress_to_fp16", o.fp16, "store the weights in half precision");
   command.add("--data_type", o.data_type, "precision of the weights: FP32, FP16, float, half").value("TYPE").show_default();
   command.add("--ir_version", o.ir_version, "11, or 10 for OpenVINO of 2020 and 2021").value("N").show_default();
@@ -187,7 +190,7 @@ void add_options(Command& command, Options& o) {
 }  // namespace
 
 int verb_convert(int argc, char** argv) {
-  Command command("convert", "Write a model of any format as OpenVINO IR (.xml and .bin) or ONNX, with its input's preparation built in if asked for.",
+  Command command("convert", "Write a model of any format as OpenVINO IR (.xml and .bin), ONNX or saccade's own file, with its input's preparation built in if asked for.",
                   "saccade convert frozen_inference_graph.pb -o ssd.xml --reverse_input_channels");
   Options o;
   add_options(command, o);

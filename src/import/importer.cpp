@@ -13,6 +13,7 @@
 #include "import/keras/keras.h"
 #include "import/onnx/onnx.h"
 #include "import/openvino/openvino.h"
+#include "import/saccade/cache_file.h"
 #include "import/source.h"
 #include "import/tensorflow/tensorflow.h"
 #include "import/tflite/tflite.h"
@@ -120,6 +121,7 @@ std::shared_ptr<const graph::Graph> read(const Source& source) {
       case Format::tensorflow_checkpoint:
       case Format::tensorflow_meta_graph:
       case Format::archive: return tensorflow::read(source);
+      case Format::saccade: return cut_as_asked(read_cache_file(source), source.options);
       case Format::onnx: return cut_as_asked(onnx::read(source.file, source.folder), source.options);
       case Format::caffe:
       case Format::caffe_prototxt: return caffe::read(source);
@@ -140,6 +142,7 @@ std::shared_ptr<const graph::Graph> read(const Source& source) {
 
 std::string_view to_string(Format format) noexcept {
   switch (format) {
+    case Format::saccade: return "saccade";
     case Format::onnx: return "ONNX";
     case Format::openvino_ir: return "OpenVINO IR";
     case Format::tflite: return "TensorFlow Lite";
@@ -169,6 +172,7 @@ std::string_view to_string(Format format) noexcept {
 
 Format sniff(std::span<const char> bytes) {
   const std::string_view text = text_of(bytes);
+  if (looks_like_cache_file(bytes)) return Format::saccade;
   if (text.size() >= 8 && text.substr(4, 4) == "TFL3") return Format::tflite;
   if (text.starts_with("\x89HDF\r\n\x1a\n")) return Format::keras_h5;
   if (text.starts_with("PK\x03\x04")) return contains(text, "data.pkl") || contains(text, "/version") ? Format::pytorch : Format::zip;

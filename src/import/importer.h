@@ -17,7 +17,7 @@ namespace saccade::import {
 
 /// What a file is. Only some of these can be read, see read_model().
 enum class Format {
-  onnx, openvino_ir, tflite, caffe, caffe_prototxt, tensorflow_graph, tensorflow_saved_model, tensorflow_checkpoint,
+  saccade, onnx, openvino_ir, tflite, caffe, caffe_prototxt, tensorflow_graph, tensorflow_saved_model, tensorflow_checkpoint,
   tensorflow_meta_graph, archive, keras_h5, zip,
   pytorch, torch7, mxnet_params, mxnet_symbol, kaldi, darknet, paddle, ncnn, git_lfs_pointer, html, unknown,
 };
