@@ -71,7 +71,9 @@ def distance(want, got, quantised=False):
         return 0.0
     if not np.issubdtype(want.dtype, np.floating):
         differing = float(np.mean(want != got.astype(want.dtype)))
-        return differing if quantised else float("inf") if differing else 0.0
+        # the largest of nearly equal ones may be another
+        few = want.size > 1000 and differing < 1e-3
+        return 0.0 if few else differing if quantised else float("inf") if differing else 0.0
     a, b = want.astype(np.float64), got.astype(np.float64)
     with np.errstate(all="ignore"):
         unit = max(np.nanstd(a), 1e-3 * np.nanmax(np.abs(a)), 1e-30)
@@ -176,7 +178,7 @@ def compare_model(a, saccade, writer, model, normalised=False):
                 run_command([writer, model, out] + options)
             except RuntimeError as e:
                 print(f"{model}: {form}: not written: {e}", flush=True)
-                missed += "exit 3" not in str(e)
+                missed += "exit 3" not in str(e)  # a list of what cannot be expressed is an answer
                 continue
             # half the bits of the weights are gone: compared with what the file says, not with the model
             reference = want if form != "fp16" else run_saccade(saccade, out, a.device, feeds, names, folder)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The last stages of detectors, grids of samples and attention in simpler operators.
+// Grids of samples, attention and YOLO's heads in simpler operators.
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -41,183 +41,23 @@ ValueId select(Rewriting& r, ValueId condition, ValueId yes, ValueId no) { retur
 ValueId slice(Rewriting& r, ValueId v, i64 axis, i64 from, i64 to) { return r.op(ops::Slice{}, {v, r.i64({from}), r.i64({to}), r.i64({1}), r.i64({axis})}); }
 ValueId joined(Rewriting& r, i64 axis, Values parts) { return r.op(ops::Concat{axis}, std::move(parts)); }
 
-constexpr double kNone = -1e30;  // the score of what was not taken
-
-// Corners as four values of shape [..., 1], cut off at the window, which broadcasts.
-ValueId clipped(Rewriting& r, ValueId boxes, ValueId window) {
-  Values corners;
-  for (i64 k = 0; k < 4; ++k) {
-    const ValueId c = slice(r, boxes, -1, k, k + 1), low = slice(r, window, -1, k % 2, k % 2 + 1), high = slice(r, window, -1, 2 + k % 2, 3 + k % 2);
-    corners.push_back(binary(r, BinaryKind::Minimum, binary(r, BinaryKind::Maximum, c, low), high));
-  }
-  return joined(r, -1, corners);
-}
-
-// (y2 − y1) · (x2 − x1) without the last axis.
-ValueId area(Rewriting& r, ValueId boxes) {
-  const ValueId h = r.subtract(slice(r, boxes, -1, 2, 3), slice(r, boxes, -1, 0, 1)), w = r.subtract(slice(r, boxes, -1, 3, 4), slice(r, boxes, -1, 1, 2));
-  return r.op(ops::Squeeze{}, {r.multiply(h, w), r.i64({-1})});
-}
-
-Tensor nothing(Shape shape) {
-  Tensor t(ElementType::f32, std::move(shape));
-  for (float& v : t.values<float>()) v = static_cast<float>(kNone);
-  return t;
-}
-
-// What NonMaxSuppression took, each score at its (image, class, box).
-ValueId scattered(Rewriting& r, i64 n, i64 c, i64 b, ValueId places, ValueId scores) {
-  return r.op(ops::ScatterNDUpdate{}, {r.constant_of(nothing({n, c, b})), places, r.op(ops::Squeeze{}, {slice(r, scores, 1, 2, 3), r.i64({1})})});
-}
-
-// At least that many columns.
-ValueId widened(Rewriting& r, ValueId table, i64 n, i64 columns, i64 least) {
-  return columns >= least ? table : joined(r, 1, {table, r.constant_of(nothing({n, least - columns}))});
-}
-
-ValueId filled_table(Rewriting& r, i64 n, i64 c, i64 b, ValueId places, ValueId scores, i64 least) {
-  return widened(r, r.reshape(scattered(r, n, c, b, places, scores), {n, c * b}), n, c * b, least);
-}
-
-// Some runtimes drop a box whose IoU is the threshold; ours stays.
-double above(double threshold) { return std::min(std::nextafter(static_cast<float>(threshold), 2.0f), 1.0f); }
-
 }  // namespace
-
-// Every class of every image is an entry of the batch where boxes differ by class, else a class of IR's layer. What it takes is put
-// at its place in a table [n, c·b] of scores, from which TopK picks the best; of equal ones the first, as it shall be.
-Values multiclass_nms(Rewriting& r) {
-  const auto& op = r.as<ops::MulticlassNms>();
-  const TensorType boxes_type = r.type(0), scores_type = r.type(1);
-  if (!scores_type.is_static() || !boxes_type.is_static()) r.inexpressible("numbers of boxes that are not known before a run; give the inputs fixed shapes");
-  const i64 n = scores_type.shape[0].size(), b = scores_type.shape[1].size(), c = scores_type.shape[2].size(), q = boxes_type.shape[2].size();
-  const ElementType element = scores_type.element;
-  constexpr std::int64_t kClassFirst[] = {0, 2, 1}, kBoxClassFirst[] = {0, 2, 1, 3};
-  const ValueId scores = r.transpose(r.in(1), kClassFirst);         // [n,c,b]
-  const ValueId boxes = r.transpose(r.in(0), kBoxClassFirst);       // [n,q,b,4]
-  ValueId usable = scores;
-  if (r.has(3)) {
-    const ValueId places = r.op(ops::Range{}, {r.i64_scalar(0), r.i64_scalar(b), r.i64_scalar(1)});
-    const ValueId valid = binary(r, BinaryKind::Less, places, r.reshape(r.convert(r.in(3), ElementType::i64), {-1, 1, 1}));
-    usable = select(r, valid, scores, r.scalar(element, kNone));
-  }
-  const bool shared = q == 1;
-  const ValueId in_boxes = shared ? r.reshape(boxes, {n, b, 4}) : r.reshape(boxes, {n * c, b, 4});
-  const ValueId in_scores = shared ? usable : r.reshape(usable, {n * c, 1, b});
-  const Values taken = r.node(ops::NonMaxSuppression{ops::BoxEncoding::corner, false, ElementType::i64},
-                              {in_boxes, in_scores, r.i64_scalar(op.max_per_class), r.scalar(ElementType::f32, above(op.iou_threshold)), r.scalar(ElementType::f32, std::max(op.score_threshold, kNone / 2))});
-  // (image, class, box) and its score
-  ValueId places = taken[0];
-  if (!shared) {
-    const ValueId entry = slice(r, places, 1, 0, 1), count = r.i64_scalar(c);
-    places = joined(r, 1, {r.op(Binary{BinaryKind::Divide}, {entry, count}), r.op(Binary{BinaryKind::Mod}, {entry, count}), slice(r, places, 1, 2, 3)});
-  }
-  ValueId table = scattered(r, n, c, b, places, taken[1]);
-  ValueId window, final_boxes = boxes;
-  if (r.has(2)) {
-    window = r.reshape(r.in(2), {-1, 1, 1, 4});
-    final_boxes = clipped(r, boxes, window);
-    const ValueId kept = binary(r, BinaryKind::Greater, area(r, final_boxes), r.like(boxes, 0));  // [n,q,b]
-    const ValueId positive = binary(r, BinaryKind::GreaterEqual, table, r.scalar(ElementType::f32, 0));
-    table = select(r, binary(r, BinaryKind::LogicalAnd, kept, positive), table, r.scalar(ElementType::f32, kNone));
-  }
-  table = widened(r, r.reshape(table, {n, c * b}), n, c * b, op.max_total);
-  const Values best = r.node(ops::TopK{.axis = 1, .mode = ops::TopKMode::max, .sort = ops::TopKSort::value, .index_element_type = ElementType::i64}, {table, r.i64_scalar(op.max_total)});
-  const ValueId present = binary(r, BinaryKind::Greater, best[0], r.scalar(ElementType::f32, kNone / 2));  // [n,m]
-  const ValueId width = r.i64_scalar(b), box = r.op(Binary{BinaryKind::Mod}, {best[1], width});
-  const ValueId kind = r.op(Binary{BinaryKind::Mod}, {r.op(Binary{BinaryKind::Divide}, {best[1], width}), r.i64_scalar(c)});
-  const auto masked = [&](ValueId v) {
-    ValueId mask = present;
-    for (std::size_t k = 2; k < r.rank(v); ++k) mask = r.op(ops::Unsqueeze{}, {mask, r.i64({-1})});
-    return select(r, mask, v, r.like(v, 0));
-  };
-  // Rows of all images in one; OpenVINO's Gather with batch dimensions is not to be relied on.
-  const auto gathered = [&](ValueId v, ValueId index, i64 rows) {
-    const PartialShape shape = r.type(v).shape;
-    std::vector<i64> target{-1};
-    for (std::size_t d = 2; d < r.rank(v); ++d) {
-      if (!shape[d].is_static()) r.inexpressible("fields whose sizes are not known before a run");
-      target.push_back(shape[d].size());
-    }
-    if (n > 1) {
-      Tensor first(ElementType::i64, {n, 1});
-      for (i64 k = 0; k < n; ++k) first.data<i64>()[k] = k * rows;
-      index = r.add(index, r.constant_of(first));
-    }
-    return r.op(ops::Gather{}, {r.op(ops::Reshape{}, {v, r.i64(target)}), index, r.i64_scalar(0)});
-  };
-  const ValueId flat = r.reshape(final_boxes, {n, q * b, 4});
-  ValueId out_boxes = gathered(flat, shared ? box : r.add(r.multiply(kind, width), box), q * b);
-  if (op.change_coordinate_frame && window.valid()) {
-    const ValueId w = r.reshape(r.in(2), {-1, 1, 4}), origin = slice(r, w, 2, 0, 2), size = r.subtract(slice(r, w, 2, 2, 4), origin);
-    out_boxes = r.divide(r.subtract(out_boxes, joined(r, 2, {origin, origin})), joined(r, 2, {size, size}));
-  }
-  Values outputs{masked(out_boxes), masked(r.convert(best[0], element)), masked(r.convert(kind, element)),
-                 r.op(ops::Reduce{ops::ReduceKind::Sum}, {r.convert(present, ElementType::i32), r.i64({1})})};
-  for (std::size_t i = 4; i < r.count(); ++i) outputs.push_back(masked(gathered(r.in(i), box, b)));
-  return outputs;
-}
-
-// Boxes compete in their class, or by their best class whatever it is; then as above.
-Values detection_post_process(Rewriting& r) {
-  const auto& op = r.as<ops::DetectionPostProcess>();
-  const TensorType scores_type = r.type(1);
-  if (!scores_type.is_static() || !r.type(0).is_static()) r.inexpressible("numbers of boxes that are not known before a run; give the inputs fixed shapes");
-  const i64 n = scores_type.shape[1].size(), all = scores_type.shape[2].size(), c = op.num_classes, most = op.max_detections, rows = op.max_classes_per_detection;
-  if (c < 1 || c > all || n < 1) r.inexpressible("{} classes of {}", c, all);
-  const ValueId boxes = r.convert(r.in(0), ElementType::f32), scores = slice(r, r.convert(r.in(1), ElementType::f32), 2, all - c, all);  // [1,n,c]
-  // a score equal to the threshold counts
-  const float threshold = std::nextafter(static_cast<float>(op.score_threshold), -std::numeric_limits<float>::infinity());
-  constexpr std::int64_t kClassFirst[] = {0, 2, 1};
-  const i64 kinds = op.regular ? c : 1;
-  const ValueId competing = op.regular ? r.transpose(scores, kClassFirst) : r.op(ops::Unsqueeze{}, {r.op(ops::Reduce{ops::ReduceKind::Max}, {scores, r.i64({2})}), r.i64({1})});
-  const Values taken = r.node(ops::NonMaxSuppression{ops::BoxEncoding::corner, false, ElementType::i64},
-                              {boxes, competing, r.i64_scalar(op.regular ? op.detections_per_class : most), r.scalar(ElementType::f32, above(op.iou_threshold)), r.scalar(ElementType::f32, std::max<double>(threshold, kNone / 2))});
-  const ValueId table = filled_table(r, 1, kinds, n, taken[0], taken[1], op.regular ? most : std::max(most, n));
-  const Values best = r.node(ops::TopK{.axis = 1, .mode = ops::TopKMode::max, .sort = ops::TopKSort::value, .index_element_type = ElementType::i64}, {table, r.i64_scalar(most)});
-  const ValueId present = r.reshape(binary(r, BinaryKind::Greater, best[0], r.scalar(ElementType::f32, kNone / 2)), {-1});  // [most]
-  const ValueId index = r.reshape(best[1], {-1}), box = r.op(Binary{BinaryKind::Mod}, {index, r.i64_scalar(n)});
-  const ValueId chosen = r.op(ops::Gather{}, {r.reshape(boxes, {n, 4}), box, r.i64_scalar(0)});  // [most,4]
-  const ValueId count = r.reshape(r.op(ops::Reduce{ops::ReduceKind::Sum}, {r.convert(present, ElementType::f32), r.i64({0})}), {1});
-  const ValueId zero = r.scalar(ElementType::f32, 0), column = r.reshape(present, {-1, 1});
-  ValueId kind, score, corners = chosen;
-  if (op.regular) {
-    kind = r.reshape(r.convert(r.op(Binary{BinaryKind::Divide}, {index, r.i64_scalar(n)}), ElementType::f32), {-1, 1});
-    score = r.reshape(best[0], {-1, 1});
-  } else {
-    const ValueId of_box = r.op(ops::Gather{}, {r.reshape(scores, {n, c}), box, r.i64_scalar(0)});
-    const Values top = r.node(ops::TopK{.axis = 1, .mode = ops::TopKMode::max, .sort = ops::TopKSort::value, .index_element_type = ElementType::i64}, {of_box, r.i64_scalar(std::min(rows, c))});
-    score = top[0];
-    kind = r.convert(top[1], ElementType::f32);
-    if (rows > 1) {
-      if (rows > c) r.inexpressible("{} classes a box of {}", rows, c);
-      corners = r.reshape(r.op(ops::Tile{}, {r.op(ops::Unsqueeze{}, {chosen, r.i64({1})}), r.i64({1, rows, 1})}), {most * rows, 4});
-    }
-  }
-  // [most, rows] flat, and more rows than there are boxes in the regular case
-  const auto finished = [&](ValueId v) {
-    ValueId flat = r.reshape(select(r, column, v, zero), {1, -1});
-    if (op.regular && rows > 1) flat = joined(r, 1, {flat, r.constant_of(Tensor(ElementType::f32, {1, most * (rows - 1)}))});
-    return flat;
-  };
-  ValueId mask = column;
-  if (!op.regular && rows > 1) mask = r.reshape(r.op(ops::Tile{}, {column, r.i64({1, rows})}), {most * rows, 1});
-  ValueId out_boxes = r.op(ops::Unsqueeze{}, {select(r, mask, corners, zero), r.i64({0})});
-  if (op.regular && rows > 1) out_boxes = joined(r, 1, {out_boxes, r.constant_of(Tensor(ElementType::f32, {1, most * (rows - 1), 4}))});
-  return {out_boxes, finished(kind), finished(score), count};
-}
 
 // The image of each box, sampled on the box's grid; samples beside the image are replaced.
 Values crop_and_resize(Rewriting& r) {
   const auto& op = r.as<ops::CropAndResize>();
   const PartialShape shape = r.type(0).shape;
-  if (r.rank(0) != 4 || !shape[2].is_static() || !shape[3].is_static()) r.inexpressible("sizes that are not known before a run");
+  if (r.rank(0) != 4) r.inexpressible("data of rank {}", r.rank(0));
   if (op.method == ops::CropMethod::nearest) r.inexpressible("the method nearest");
   const ValueId images = r.op(ops::Gather{}, {r.in(0), r.convert(r.in(2), ElementType::i64), r.i64_scalar(0)});
   ValueId grid[2], inside;
   for (const i64 k : {0, 1}) {  // y, x
-    const i64 size = shape[static_cast<std::size_t>(2 + k)].size(), count = op.crop_size.at(static_cast<std::size_t>(k));
-    const ValueId first = slice(r, r.in(1), 1, k, k + 1), last = slice(r, r.in(1), 1, 2 + k, 3 + k), scale = r.scalar(ElementType::f32, static_cast<double>(size - 1));
+    const i64 count = op.crop_size.at(static_cast<std::size_t>(k));
+    const graph::Dimension size = shape[static_cast<std::size_t>(2 + k)];
+    const ValueId first = slice(r, r.in(1), 1, k, k + 1), last = slice(r, r.in(1), 1, 2 + k, 3 + k);
+    ValueId scale;  // size − 1
+    if (size.is_static()) scale = r.scalar(ElementType::f32, static_cast<double>(size.size() - 1));
+    else scale = r.convert(r.subtract(r.op(ops::Gather{}, {r.shape_of(r.in(0)), r.i64_scalar(2 + k), r.i64_scalar(0)}), r.i64_scalar(1)), ElementType::f32);
     ValueId place;  // in pixels, [r, count]
     if (count > 1) {
       Tensor steps(ElementType::f32, {1, count});
@@ -231,8 +71,9 @@ Values crop_and_resize(Rewriting& r) {
     const i64 axis = k == 0 ? 2 : 1;
     const ValueId here = r.op(ops::Unsqueeze{}, {within, r.i64({axis})});
     inside = k == 0 ? here : binary(r, BinaryKind::LogicalAnd, inside, here);
-    const double half = static_cast<double>(size - 1) / 2;
-    const ValueId normal = size > 1 ? r.subtract(r.divide(place, r.scalar(ElementType::f32, half)), r.scalar(ElementType::f32, 1)) : r.multiply(place, r.scalar(ElementType::f32, 0));
+    // the place of a single pixel is 0 whatever it is divided by
+    const ValueId half = binary(r, BinaryKind::Maximum, r.multiply(scale, r.scalar(ElementType::f32, 0.5)), r.scalar(ElementType::f32, 0.5));
+    const ValueId normal = r.subtract(r.divide(place, half), r.scalar(ElementType::f32, 1));
     grid[k] = r.op(ops::Unsqueeze{}, {r.op(ops::Unsqueeze{}, {normal, r.i64({axis})}), r.i64({3})});
   }
   const ValueId full = r.i64({1, op.crop_size[0], op.crop_size[1], 1});

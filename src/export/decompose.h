@@ -6,9 +6,9 @@
 
 namespace saccade::exporter {
 
-/// MulticlassNms as NonMaxSuppression, a table of scores and TopK; the sizes of the inputs must be known.
+/// MulticlassNms as NonMaxSuppression, a table of scores and TopK.
 Values multiclass_nms(Rewriting& r);
-/// CropAndResize (bilinear) as GridSample; the size of the images must be known.
+/// CropAndResize (bilinear) as GridSample.
 Values crop_and_resize(Rewriting& r);
 /// AffineGrid as a product with a constant grid.
 Values affine_grid(Rewriting& r);

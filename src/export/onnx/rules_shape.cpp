@@ -270,56 +270,58 @@ Values space_to_depth(Rewriting& r) {
   return {r.reshape(r.transpose(r.reshape(y, {n, blocks, c, h, w}), kOrder), {n, c * blocks, h, w})};
 }
 
+// One size of a tensor as a vector, where it is not known from its shape.
+ValueId size_at(Rewriting& r, ValueId shape, const PartialShape& known_shape, std::size_t d) {
+  if (known_shape[d].is_static()) return r.i64({known_shape[d].size()});
+  return r.op(ops::Gather{}, {shape, r.i64({static_cast<i64>(d)}), r.i64_scalar(0)});
+}
+
+ValueId joined(Rewriting& r, Values parts) { return r.op(ops::Concat{0}, std::move(parts)); }
+
 // Blocks to the batch: padded, every axis cut into places and blocks, the blocks moved in front.
 Values space_to_batch(Rewriting& r) {
-  const auto block = known(r, 1), begin = known(r, 2), end = known(r, 3);
-  const PartialShape shape = r.type(0).shape;
-  if (!shape.is_static() || block.size() != shape.rank()) r.inexpressible("sizes that are not known before a run");
-  std::vector<i64> split, order, target;
-  const auto rank = shape.rank();
-  i64 batch = 0;
+  const auto block = known(r, 1);
+  const std::size_t rank = r.rank(0);
+  if (block.size() != rank || block[0] != 1) r.inexpressible("a block of the batch");
+  const ValueId padded = r.op(ops::Pad{}, {r.in(0), r.in(2), r.in(3)}), shape = r.shape_of(padded);
+  const PartialShape sizes = r.type(padded).shape;
+  Values split, target{r.i64({-1})};
+  std::vector<i64> order;
   for (std::size_t d = 0; d < rank; ++d) {
-    const i64 size = shape[d].size() + begin[d] + end[d];
-    split.push_back(size / block[d]);
-    split.push_back(block[d]);
-    target.push_back(size / block[d]);
-    batch = d == 0 ? size : batch * block[d];
+    const ValueId places = r.divide(size_at(r, shape, sizes, d), r.i64({block[d]}));
+    split.push_back(places);
+    split.push_back(r.i64({block[d]}));
+    if (d > 0) target.push_back(places);
   }
-  if (block[0] != 1) r.inexpressible("a block of the batch");
-  target[0] = batch;
   for (std::size_t d = 1; d < rank; ++d) order.push_back(static_cast<i64>(2 * d + 1));
   order.push_back(1);
   for (std::size_t d = 0; d < rank; ++d) order.push_back(static_cast<i64>(2 * d));
-  const ValueId padded = r.op(ops::Pad{}, {r.in(0), r.i64(begin), r.i64(end)});
-  return {r.op(ops::Reshape{}, {r.transpose(r.op(ops::Reshape{}, {padded, r.i64(split)}), order), r.i64(target)})};
+  return {r.op(ops::Reshape{}, {r.transpose(r.op(ops::Reshape{}, {padded, joined(r, split)}), order), joined(r, target)})};
 }
 
 Values batch_to_space(Rewriting& r) {
-  const auto block = known(r, 1), begin = known(r, 2), end = known(r, 3);
-  const PartialShape shape = r.type(0).shape;
-  if (!shape.is_static() || block.size() != shape.rank()) r.inexpressible("sizes that are not known before a run");
-  const std::size_t rank = shape.rank();
-  if (block[0] != 1) r.inexpressible("a block of the batch");
+  const auto block = known(r, 1);
+  const PartialShape sizes = r.type(0).shape;
+  const std::size_t rank = r.rank(0);
+  if (block.size() != rank || block[0] != 1) r.inexpressible("a block of the batch");
   i64 blocks = 1;
   for (const i64 b : block) blocks *= b;
-  std::vector<i64> split, order, target, steps, axes, to;
-  for (std::size_t d = 1; d < rank; ++d) split.push_back(block[d]);
-  split.push_back(shape[0].size() / blocks);
-  for (std::size_t d = 1; d < rank; ++d) split.push_back(shape[d].size());
-  order.push_back(static_cast<i64>(rank - 1));
-  target.push_back(shape[0].size() / blocks);
+  const ValueId shape = r.shape_of(r.in(0)), batch = r.divide(size_at(r, shape, sizes, 0), r.i64({blocks}));
+  Values split, target{batch};
+  std::vector<i64> order{static_cast<i64>(rank - 1)}, steps(rank, 1), axes;
+  for (std::size_t d = 1; d < rank; ++d) split.push_back(r.i64({block[d]}));
+  split.push_back(batch);
   for (std::size_t d = 1; d < rank; ++d) {
+    const ValueId places = size_at(r, shape, sizes, d);
+    split.push_back(places);
     order.push_back(static_cast<i64>(rank - 1 + d));
     order.push_back(static_cast<i64>(d - 1));
-    target.push_back(shape[d].size() * block[d]);
+    target.push_back(r.multiply(places, r.i64({block[d]})));
   }
-  for (std::size_t d = 0; d < rank; ++d) {
-    to.push_back(target[d] - end[d]);
-    steps.push_back(1);
-    axes.push_back(static_cast<i64>(d));
-  }
-  const ValueId y = r.op(ops::Reshape{}, {r.transpose(r.op(ops::Reshape{}, {r.in(0), r.i64(split)}), order), r.i64(target)});
-  return {r.op(ops::Slice{}, {y, r.i64(begin), r.i64(to), r.i64(steps), r.i64(axes)})};
+  for (std::size_t d = 0; d < rank; ++d) axes.push_back(static_cast<i64>(d));
+  const ValueId whole = joined(r, target);
+  const ValueId y = r.op(ops::Reshape{}, {r.transpose(r.op(ops::Reshape{}, {r.in(0), joined(r, split)}), order), whole});
+  return {r.op(ops::Slice{}, {y, r.convert(r.in(2), ElementType::i64), r.subtract(whole, r.convert(r.in(3), ElementType::i64)), r.i64(steps), r.i64(axes)})};
 }
 
 Values reverse_sequence(Rewriting& r) {
