@@ -4,7 +4,8 @@
 add_library(saccade_flags INTERFACE)
 target_compile_options(saccade_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers -Wno-restrict)
 if(SACCADE_SANITIZE)
-  add_compile_options(-fsanitize=${SACCADE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  # g++ 12 crashes in this pass where a header is precompiled with sanitizers on.
+  add_compile_options(-fsanitize=${SACCADE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -fno-ipa-cp)
   add_link_options(-fsanitize=${SACCADE_SANITIZE})
 endif()
 
