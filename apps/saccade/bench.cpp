@@ -16,6 +16,9 @@
 #include <thread>
 
 #include "base/cpu.h"
+#include "base/error.h"
+#include "base/probe.h"
+#include "bench_profile.h"
 #include "command.h"
 #include "model_options.h"
 #include "tensor/numeric.h"
@@ -84,12 +87,14 @@ struct Options {
   double seconds = 3;
   std::string hint = "latency";
   bool profile = false;
+  std::string report;
+  bool needs_steps() const { return profile || !report.empty(); }
 };
 
 struct Measurement {
   std::vector<double> latencies_ms;  // sorted
-  double wall_s = 0, load_ms = 0;
-  std::vector<LayerProfile> layers;  // means over the runs
+  double wall_s = 0, load_ms = 0, memory_mb = 0;
+  std::vector<LayerProfile> layers;  // medians over the runs
 
   double quantile(double q) const {
     const double at = q * static_cast<double>(latencies_ms.size() - 1);
@@ -102,23 +107,50 @@ struct Measurement {
   double runs_per_s() const { return static_cast<double>(latencies_ms.size()) / wall_s; }
 };
 
-void add_layers(std::vector<LayerProfile>& sum, const std::vector<LayerProfile>& run) {
-  if (sum.empty()) {
-    sum = run;
-    return;
+/// The times of every step, run by run.
+class LayerTimes {
+ public:
+  void add(std::vector<LayerProfile> run) {
+    if (layers_.empty()) {
+      layers_ = std::move(run);
+      times_ms_.resize(layers_.size());
+      for (std::size_t i = 0; i < layers_.size(); ++i) times_ms_[i].push_back(layers_[i].ms);
+      return;
+    }
+    for (std::size_t i = 0; i < std::min(layers_.size(), run.size()); ++i) {
+      if (times_ms_[i].size() < kMostRuns)
+        times_ms_[i].push_back(run[i].ms);
+      else
+        times_ms_[i][runs_ % kMostRuns] = run[i].ms;
+    }
+    ++runs_;
   }
-  for (std::size_t i = 0; i < std::min(sum.size(), run.size()); ++i) sum[i].ms += run[i].ms;
-}
 
-/// Runs one request until `end_s`, at least once; for profiles, sums the layers.
-std::vector<double> run_until(InferRequest& request, double end_s, std::vector<LayerProfile>* layers, Progress* progress) {
+  std::vector<LayerProfile> medians() {
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const auto middle = times_ms_[i].begin() + static_cast<std::ptrdiff_t>(times_ms_[i].size() / 2);
+      std::nth_element(times_ms_[i].begin(), middle, times_ms_[i].end());
+      layers_[i].ms = *middle;
+    }
+    return std::move(layers_);
+  }
+
+ private:
+  static constexpr std::size_t kMostRuns = 2048;  // the latest
+  std::vector<LayerProfile> layers_;
+  std::vector<std::vector<double>> times_ms_;
+  std::size_t runs_ = 0;
+};
+
+/// Runs one request until `end_s`, at least once; for profiles, keeps the times of the steps.
+std::vector<double> run_until(InferRequest& request, double end_s, LayerTimes* layers, Progress* progress) {
   std::vector<double> latencies_ms;
   const double start_s = now_s();
   for (double before_s = start_s; latencies_ms.empty() || (before_s < end_s && !interrupted());) {
     request.infer();
     const double after_s = now_s();
     latencies_ms.push_back((after_s - before_s) * 1e3);
-    if (layers != nullptr) add_layers(*layers, request.profile());
+    if (layers != nullptr) layers->add(request.profile());
     if (progress != nullptr) progress->at(static_cast<std::int64_t>((after_s - start_s) * 1e3));
     before_s = layers != nullptr ? now_s() : after_s;
   }
@@ -126,7 +158,7 @@ std::vector<double> run_until(InferRequest& request, double end_s, std::vector<L
 }
 
 /// All requests at once, each in a thread of its own, for some seconds.
-std::vector<double> run_all(std::vector<InferRequest>& requests, double seconds, std::vector<LayerProfile>* layers) {
+std::vector<double> run_all(std::vector<InferRequest>& requests, double seconds, LayerTimes* layers) {
   const double end_s = now_s() + seconds;
   Progress progress("measuring, ms", static_cast<std::int64_t>(seconds * 1e3));
   std::vector<std::vector<double>> latencies(requests.size());
@@ -159,7 +191,7 @@ Measurement measure(const Options& options, double age_at_main_s, double main_s,
     if (!port.is_static()) throw UsageError(fmt::format("the rank of input '{}' is not known; give it with --shape {}=…", port.name, port.name));
   compiled = Core().compile_model(model, options.model.device,
                                   {properties::hint(options.hint == "latency" ? Hint::latency : Hint::throughput), properties::threads(options.threads),
-                                   properties::profile(options.profile)});
+                                   properties::profile(options.needs_steps())});
   model = Model();
   std::vector<InferRequest> requests;
   for (int i = 0; i < compiled.optimal_requests(); ++i) {
@@ -171,52 +203,57 @@ Measurement measure(const Options& options, double age_at_main_s, double main_s,
   result.load_ms = (age_at_main_s + now_s() - main_s) * 1e3;
   run_all(requests, options.seconds * 0.2, nullptr);
   const double start_s = now_s();
-  result.latencies_ms = run_all(requests, options.seconds, options.profile ? &result.layers : nullptr);
+  LayerTimes times;
+  result.latencies_ms = run_all(requests, options.seconds, options.needs_steps() ? &times : nullptr);
   result.wall_s = now_s() - start_s;
-  for (LayerProfile& layer : result.layers) layer.ms *= static_cast<double>(requests.size()) / static_cast<double>(result.latencies_ms.size());
+  result.layers = times.medians();
+  result.memory_mb = peak_mb();
   std::sort(result.latencies_ms.begin(), result.latencies_ms.end());
   return result;
 }
 
-double total_ms(const std::vector<LayerProfile>& layers) {
-  return std::accumulate(layers.begin(), layers.end(), 0.0, [](double sum, const LayerProfile& layer) { return sum + layer.ms; });
+int threads_of(const Options& options) { return options.threads > 0 ? options.threads : usable_cores(); }
+
+ProfileReport profile_of(const Options& options, const CompiledModel& compiled, const Measurement& m) {
+  ProfileReport report;
+  std::filesystem::path path(options.model.path);
+  report.model = (path.has_filename() ? path : path.parent_path()).filename().string();
+  report.device = compiled.device();
+  report.cpu = cpu_model();
+  report.isa = std::string(to_string(allowed_isa()));
+  report.threads = threads_of(options);
+  report.streams = compiled.optimal_requests();
+  report.median_ms = m.median();
+  report.p90_ms = m.quantile(0.9);
+  report.runs_per_s = m.runs_per_s();
+  report.load_ms = m.load_ms;
+  report.memory_mb = m.memory_mb;
+  const int threads = std::max(1, report.threads / report.streams);
+  report.peak_gflops = threads * measure_peak_gflops(allowed_isa());
+  report.memory_gb_per_s = measure_memory_gb_per_s(threads);
+  report.steps = m.layers;
+  return report;
 }
 
-double gflops(const LayerProfile& layer) { return layer.ms > 0 ? layer.flops / layer.ms * 1e-6 : 0; }
-
 // Numbers alone (and the layers, where asked for): whoever compares runs takes medians over all keys.
-Json to_json(const Options& options, const CompiledModel& compiled, const Measurement& m) {
-  Json result = {{"threads", options.threads > 0 ? options.threads : usable_cores()}, {"streams", compiled.optimal_requests()},
+Json to_json(const Options& options, const CompiledModel& compiled, const Measurement& m, const ProfileReport* profile) {
+  Json result = {{"threads", threads_of(options)}, {"streams", compiled.optimal_requests()},
                  {"runs", m.latencies_ms.size()}, {"median_ms", m.median()}, {"mean_ms", m.mean()}, {"min_ms", m.latencies_ms.front()},
                  {"p90_ms", m.quantile(0.9)}, {"p95_ms", m.quantile(0.95)}, {"p99_ms", m.quantile(0.99)}, {"max_ms", m.latencies_ms.back()},
-                 {"fps", m.runs_per_s()}, {"load_ms", m.load_ms}, {"rss_mb", peak_mb()}};
-  const double total = total_ms(m.layers);
-  for (const LayerProfile& layer : m.layers)
-    result["layers"].push_back({{"node", layer.name}, {"kind", layer.kind}, {"kernel", layer.kernel}, {"ms", layer.ms}, {"gflops", gflops(layer)}, {"share", layer.ms / total}});
+                 {"fps", m.runs_per_s()}, {"load_ms", m.load_ms}, {"rss_mb", m.memory_mb}};
+  if (profile != nullptr) add_profile(*profile, result);
   return result;
 }
 
-void print_layers(const std::vector<LayerProfile>& layers) {
-  const double total = total_ms(layers);
-  fmt::print("\n{:44} {:22} {:28} {:>9} {:>8} {:>6}\n", "node", "operator", "kernel", "ms", "GFLOP/s", "share");
-  for (const LayerProfile& layer : layers) {
-    const std::string name = layer.name.size() > 44 ? "…" + layer.name.substr(layer.name.size() - 43) : layer.name;
-    const std::string rate = layer.flops > 0 ? fmt::format("{:.1f}", gflops(layer)) : "";
-    fmt::print("{:44} {:22} {:28} {:9.4f} {:>8} {:5.1f}%\n", name, layer.kind, layer.kernel, layer.ms, rate, 100 * layer.ms / total);
-  }
-  fmt::print("{:44} {:22} {:28} {:9.4f}\n", "all", "", "", total);
-}
-
 void print(const Options& options, const CompiledModel& compiled, const Measurement& m) {
-  const int threads = options.threads > 0 ? options.threads : usable_cores();
+  const int threads = threads_of(options);
   fmt::print("{} on {} ({}, {}), {} thread{}, {}\n", std::filesystem::path(options.model.path).filename().string(), compiled.device(), cpu_model(), to_string(allowed_isa()), threads,
              threads == 1 ? "" : "s", options.hint == "latency" ? "one request" : fmt::format("{} streams", compiled.optimal_requests()));
   fmt::print("  latency      median {:.3f} ms, mean {:.3f}, min {:.3f}, p90 {:.3f}, p95 {:.3f}, p99 {:.3f}, max {:.3f}\n", m.median(), m.mean(),
              m.latencies_ms.front(), m.quantile(0.9), m.quantile(0.95), m.quantile(0.99), m.latencies_ms.back());
   fmt::print("  throughput   {:.1f} runs/s ({} runs in {:.2f} s)\n", m.runs_per_s(), m.latencies_ms.size(), m.wall_s);
   fmt::print("  load         {:.1f} ms from the start of the process to the first result\n", m.load_ms);
-  fmt::print("  memory       {:.1f} MB at the peak\n", peak_mb());
-  if (!m.layers.empty()) print_layers(m.layers);
+  fmt::print("  memory       {:.1f} MB at the peak\n", m.memory_mb);
 }
 
 }  // namespace
@@ -232,14 +269,26 @@ int verb_bench(int argc, char** argv) {
   command.add("--threads", options.threads, "threads in all; 0: as many as affinity and quota allow").value("N").range(0, 4096).show_default();
   command.add("--time", options.seconds, "seconds to measure, after a warm-up of a fifth of that").value("S").range(0, 1e6).show_default();
   command.add("--hint", options.hint, "latency: one request on all threads; throughput: a request a thread").value("HINT").among({"latency", "throughput"}).show_default();
-  command.add("--profile", options.profile, "also the time of every step");
+  command.add("--profile", options.profile, "also every step of the plan: time, GFLOP/s, share of this machine's peak, GB/s");
+  command.add("--report", options.report, "write the same as a page to look at, with a roofline").value("FILE.html");
   command.add_json_option();
   return command.run(argc, argv, [&] {
     catch_interrupts();
     CompiledModel compiled;
     const Measurement measurement = measure(options, age_at_main_s, main_s, compiled);
-    if (command.json()) command.write_json(to_json(options, compiled, measurement).dump(command.json_on_stdout() ? -1 : 1));
-    if (!command.json_on_stdout()) print(options, compiled, measurement);
+    ProfileReport profile;
+    const bool has_steps = !measurement.layers.empty();
+    if (options.needs_steps()) {
+      SACCADE_CHECK(has_steps || options.report.empty(), unsupported, "device {} does not tell the time of steps", compiled.device());
+      profile = profile_of(options, compiled, measurement);
+    }
+    if (!options.report.empty()) write_file(options.report, profile_page(profile));
+    const ProfileReport* shown = options.profile && has_steps ? &profile : nullptr;
+    if (command.json()) command.write_json(to_json(options, compiled, measurement, shown).dump(command.json_on_stdout() ? -1 : 1, ' ', false, Json::error_handler_t::replace));
+    if (command.json_on_stdout()) return kDone;
+    print(options, compiled, measurement);
+    if (shown != nullptr) fmt::print("\n{}", profile_text(profile));
+    if (!options.report.empty()) fmt::print("  report       {}\n", options.report);
     return kDone;
   });
 }

@@ -8,65 +8,20 @@
 #include <span>
 #include <string_view>
 
+#include "html.h"
+
 namespace saccade::cli {
 namespace {
 
-constexpr std::string_view kHead = R"(<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>saccade demo</title>
-<style>
-:root { color-scheme: light dark; --ink: #16202c; --soft: #5b6b7d; --line: #d9e0e8; --card: #ffffff; --page: #f4f6f9; --mark: #0b7fab; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8edf3; --soft: #93a3b5; --line: #2b3744; --card: #18212b; --page: #0f151c; --mark: #4cc0ea; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 64px; }
-h1 { margin: 0; font-size: 30px; letter-spacing: -.02em; }
-h2 { margin: 40px 0 12px; font-size: 19px; }
-p { margin: 6px 0 0; color: var(--soft); max-width: 70ch; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 24px 0; }
-.figures div { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; }
-.figures b { display: block; font-size: 26px; font-variant-numeric: tabular-nums; }
-.figures span { color: var(--soft); font-size: 14px; }
-video { width: 100%; border-radius: 10px; background: #000; display: block; }
+constexpr std::string_view kStyle = R"(video { width: 100%; border-radius: 10px; background: #000; display: block; }
 .frames { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 12px; }
 .frames img { width: 100%; display: block; border-radius: 10px; }
 .tables { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 0 32px; }
-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 6px 8px; border-bottom: 1px solid var(--line); font-weight: normal; }
-th { color: var(--soft); font-size: 14px; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td.bar { width: 45%; padding-right: 0; }
 td.bar i { display: block; height: 10px; border-radius: 5px; background: var(--mark); }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; overflow-x: auto; margin: 0; }
 a { color: var(--mark); }
-</style>
-<main>
 )";
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 std::string base64(std::span<const unsigned char> bytes) {
   static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -85,16 +40,12 @@ std::string base64(std::span<const unsigned char> bytes) {
 /// AP figures are -1 where there is nothing to find.
 std::string share(double value) { return value < 0 ? "–" : fmt::format("{:.3f}", value); }
 
-std::string figure(const std::string& value, std::string_view what) {
-  return fmt::format("<div><b>{}</b><span>{}</span></div>\n", value, what);
-}
-
 std::string stage_table(const DemoReport& report) {
   double longest = 1e-9, sum = 0;
   for (const auto& [name, seconds] : report.stage_s) longest = std::max(longest, seconds), sum += seconds;
   std::string text = "<table><tr><th>stage<th>ms a frame<th></tr>\n";
   for (const auto& [name, seconds] : report.stage_s)
-    text += fmt::format("<tr><td>{}<td>{:.2f}<td class=bar><i style=\"width:{:.1f}%\"></i></tr>\n", escaped(name), report.stage_ms(seconds),
+    text += fmt::format("<tr><td>{}<td>{:.2f}<td class=bar><i style=\"width:{:.1f}%\"></i></tr>\n", html_escaped(name), report.stage_ms(seconds),
                         100 * seconds / longest);
   return text + fmt::format("<tr><td>together<td>{:.2f}<td></tr></table>\n", report.stage_ms(sum));
 }
@@ -102,7 +53,7 @@ std::string stage_table(const DemoReport& report) {
 std::string class_table(const eval::CocoReport& quality) {
   std::string text = "<table><tr><th>class<th>objects<th>AP50<th>AP75<th>AP</tr>\n";
   const auto row = [&](std::string_view name, std::int64_t truths, const std::array<double, 12>& figures) {
-    text += fmt::format("<tr><td>{}<td>{}<td>{}<td>{}<td>{}</tr>\n", escaped(name), truths, share(figures[1]), share(figures[2]),
+    text += fmt::format("<tr><td>{}<td>{}<td>{}<td>{}<td>{}</tr>\n", html_escaped(name), truths, share(figures[1]), share(figures[2]),
                         share(figures[0]));
   };
   for (const eval::CocoClassReport& line : quality.classes) row(line.name, line.truths, line.figures);
@@ -113,19 +64,19 @@ std::string class_table(const eval::CocoReport& quality) {
 }  // namespace
 
 std::string demo_page(const DemoReport& report) {
-  std::string page(kHead);
+  std::string page = page_head("saccade demo", kStyle);
   page += "<h1>saccade demo</h1>\n";
   page += fmt::format(
       "<p>The bundled detector on a video of {} frames, {}&nbsp;×&nbsp;{} pixels, that was rendered for it. It looks at {}&nbsp;×&nbsp;{} "
       "pixels. Boxes are drawn from a score of {:.2f}. Device {}, {}; {}.</p>\n",
-      report.frames, report.width, report.height, report.input_width, report.input_height, report.shown_from, escaped(report.device),
-      fmt::format("{} thread{}", report.threads, report.threads == 1 ? "" : "s"), escaped(report.machine));
+      report.frames, report.width, report.height, report.input_width, report.input_height, report.shown_from, html_escaped(report.device),
+      fmt::format("{} thread{}", report.threads, report.threads == 1 ? "" : "s"), html_escaped(report.machine));
   page += "<div class=figures>\n";
-  page += figure(fmt::format("{:.0f}", report.detect_frames_per_s()), "frames/s detected: picture in, boxes out");
-  page += figure(fmt::format("{:.2f} ms", report.stage_ms(report.detect_s)), "to detect one frame");
-  page += figure(share(report.quality.figures[1]), "AP50: average precision at IoU 0.5");
-  page += figure(share(report.quality.figures[0]), "AP over IoU 0.50 to 0.95");
-  page += figure(fmt::format("{:.2f} MB", static_cast<double>(report.model_bytes) / 1e6), "model file, 32-bit floats");
+  page += page_figure(fmt::format("{:.0f}", report.detect_frames_per_s()), "frames/s detected: picture in, boxes out");
+  page += page_figure(fmt::format("{:.2f} ms", report.stage_ms(report.detect_s)), "to detect one frame");
+  page += page_figure(share(report.quality.figures[1]), "AP50: average precision at IoU 0.5");
+  page += page_figure(share(report.quality.figures[0]), "AP over IoU 0.50 to 0.95");
+  page += page_figure(fmt::format("{:.2f} MB", static_cast<double>(report.model_bytes) / 1e6), "model file, 32-bit floats");
   page += "</div>\n";
   if (report.plays)
     page += fmt::format("<video src=\"{}\" controls autoplay muted loop playsinline></video>\n", report.video);

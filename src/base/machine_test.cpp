@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/cpu.h"
+#include "base/probe.h"
 #include "saccade/error.h"
 
 namespace saccade {
@@ -33,6 +34,13 @@ TEST(Isa, TheKnobCaps) {
   EXPECT_THROW(allowed_isa(), Error);
   unsetenv("SACCADE_MAX_ISA");
   EXPECT_EQ(highest_isa(), allowed_isa());
+}
+
+TEST(Probe, PeaksGrowWithTheLevel) {
+  const double scalar = measure_peak_gflops(Isa::scalar), best = measure_peak_gflops(highest_isa());
+  EXPECT_GT(scalar, 0.1);
+  EXPECT_GE(best, scalar * 0.5);
+  EXPECT_GT(measure_memory_gb_per_s(2), 0.01);
 }
 
 TEST(Caches, AreKnown) {

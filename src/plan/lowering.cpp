@@ -175,7 +175,9 @@ void Lowering::emit(std::unique_ptr<Step> step) {
     if (step->name.empty()) step->name = current_->name;
     if (step->kind.empty()) step->kind = current_->op.name();
   }
+  const std::size_t weight_bytes = packs.taken_bytes();
   if (step->bytes == 0) {
+    step->bytes = static_cast<double>(weight_bytes);
     for (const auto* places : {&step->reads, &step->writes})
       for (const Place& p : *places) step->bytes += static_cast<double>(element_count(p.dims)) * static_cast<double>(size_in_bytes(p.type));
   }

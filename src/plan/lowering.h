@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "graph/graph.h"
@@ -37,6 +38,23 @@ struct Chain {
 
 struct Machine;
 
+/// The store of packed weights, and how many bytes of them the step in the making has taken.
+class Packs {
+ public:
+  explicit Packs(PackStore& store) : store_(store) {}
+  Tensor get(const Tensor& constant, const std::string& key, std::int64_t floats, const std::function<void(float*)>& pack) {
+    Tensor packed = store_.get(constant, key, floats, pack);
+    taken_bytes_ += packed.size_bytes();
+    return packed;
+  }
+  /// Since the last call.
+  std::size_t taken_bytes() { return std::exchange(taken_bytes_, 0); }
+
+ private:
+  PackStore& store_;
+  std::size_t taken_bytes_ = 0;
+};
+
 class Lowering {
  public:
   Lowering(const graph::Graph& graph, Machine& machine, Plan& plan);
@@ -45,7 +63,7 @@ class Lowering {
 
   const graph::Graph& graph;
   const kernels::KernelTable& k;
-  PackStore& packs;
+  Packs packs;
   const bool exact;  ///< see Machine
 
   /// Where a value lies. Constants get a buffer on first demand.

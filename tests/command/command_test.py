@@ -154,6 +154,27 @@ class CommandTest(unittest.TestCase):
         self.assertIn("GFLOP/s", self.run_saccade("bench", self.model, "--time", 0.02, "--profile").stdout)
         self.assertIn("'CPU'", self.run_saccade("bench", self.model, "-d", "CPUX", code=1).stderr)
 
+    def test_bench_profile(self):
+        report = json.loads(self.run_saccade("bench", self.model, "--time", 0.02, "--profile", "--json").stdout)
+        self.assertGreater(report["peak_gflops"], 0)
+        self.assertAlmostEqual(sum(layer["share"] for layer in report["layers"]), 1, places=3)
+        for key in ("ms", "gflops", "peak_share", "bytes", "gb_per_s"):
+            self.assertGreater(max(layer[key] for layer in report["layers"]), 0, key)
+        self.assertNotIn("layers", json.loads(self.run_saccade("bench", self.model, "--time", 0.02, "--json").stdout))
+        self.assertIn("of the peak", self.run_saccade("bench", self.model, "--time", 0.02, "--profile").stdout)
+
+    def test_bench_report(self):
+        page = self.folder / "report.html"
+        out = self.run_saccade("bench", self.model, "--time", 0.02, "--report", page).stdout
+        self.assertIn(str(page), out)
+        text = page.read_text()
+        self.assertEqual(text.count("<div class=step "), len(re.findall("--rank", text)) - 1)
+        for part in ("<!DOCTYPE html>", "tiny.onnx", "<svg", "Where the time goes", "peak", "</html>"):
+            self.assertIn(part, text)
+        self.assertIsNone(re.search(r"<script|https?://|<link|@import", text))
+        self.assertEqual([p.name for p in self.folder.iterdir() if p.name.endswith(".part")], [])
+        self.assertIn("written", self.run_saccade("bench", self.model, "--time", 0.02, "--report", self.folder / "none" / "x.html", code=1).stderr)
+
     def test_convert(self):
         out = self.folder / "ir" / "tiny.xml"
         out.parent.mkdir()
