@@ -59,7 +59,7 @@ function(saccade_isa_module name)
   target_link_libraries(saccade_${name} PUBLIC fmt::fmt PRIVATE saccade_flags)
   target_compile_options(saccade_${name} PRIVATE -Werror)
 
-  set(avx2 -mavx2 -mfma -mf16c -mbmi -mbmi2 -mlzcnt)
+  set(avx2 -mprfchw -mavx2 -mfma -mf16c -mbmi -mbmi2 -mlzcnt)
   set(flags_scalar)
   set(flags_avx2 ${avx2})
   # g++ 12 takes the undefined operands inside of its own AVX-512 intrinsics for uninitialised variables.
@@ -68,7 +68,7 @@ function(saccade_isa_module name)
   set(sanitizing)
   if(SACCADE_SANITIZE MATCHES "address|undefined")
     # Checks of every register array and reference, all of which are optimised away, would take minutes to compile.
-    set(sanitizing --param=asan-stack=0 -fno-sanitize=null,alignment,object-size,pointer-overflow)
+    set(sanitizing --param=asan-stack=0 -fno-sanitize=null,alignment,object-size,pointer-overflow -Wno-maybe-uninitialized)
   endif()
   set(levels scalar)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The driver of the dense kernel:
 //
-//   for strip of rows (its input fits in half of the second-level cache)
+//   for strip of rows (its input fits in the first-level cache, or in half of the second if the weights are large)
 //     for panel of channels
 //       for tile of rows in the strip: the register tile
 //
-// so that a panel, once in the cache, serves the whole strip. Rows are spread evenly over the tiles of a strip: a remainder
+// so that a panel, once in the cache, serves the whole strip. Meanwhile what comes next is fetched: the panel after this one, the rows
+// of the next strip, the lines that the next panel writes. Rows are spread evenly over the tiles of a strip: a remainder
 // makes many tiles one row shorter rather than one tile very short.
 #include "kernels/dense_panels.h"
 #include "kernels/dense_tile.h"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr Index kTable = 2048;   // row pointers of a strip, all taps
 constexpr Index kStripRows = 512;
+constexpr Index kFirstLevelBytes = 32 * 1024;
 constexpr int kMaxVectors = kMainVectors + 1;
 constexpr int kMaxRows = 12;
 
@@ -25,14 +27,13 @@ constexpr int tile_rows(int vectors) {
   return vectors == 1 ? 12 : vectors == 2 ? 6 : kLanes > 4 ? 4 : 3;
 }
 
-using Tile = void (*)(const TileArgs&);
 struct Tiles {
-  Tile of[kMaxVectors][kMaxRows];  // [vectors − 1][rows − 1]
+  void (*of[kMaxVectors][kMaxRows])(TileArgs&, Index);  // [vectors − 1][rows − 1]
 };
 constexpr Tiles make_tiles() {
   Tiles t{};
   rep<kMaxVectors>([&](auto v) {
-    rep<tile_rows(v + 1)>([&](auto r) { t.of[v][r] = &tile<r + 1, v + 1>; });
+    rep<tile_rows(v + 1)>([&](auto r) { t.of[v][r] = &tiles<r + 1, v + 1>; });
   });
   return t;
 }
@@ -88,8 +89,9 @@ struct Panel {
   Index n0, width;       // first channel, padded channels
   Index valid;           // channels that exist
   const float* weights;
-  const float* next;     // weights of the panel after it, to be fetched meanwhile; or null
   Index floats;
+  Ahead weights_ahead, rows_ahead;  // `lines` in all
+  float* out_ahead = nullptr;       // what the next panel or strip writes of the first row
 };
 
 void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
@@ -123,27 +125,28 @@ void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
   const int most = tile_rows(vectors);
   const Index tiles = (s.rows + most - 1) / most;
   const Index small = s.rows / tiles, bigger = s.rows % tiles;  // `bigger` tiles have one row more than `small`
-  const Index fetch = p.next ? (p.floats / 16 + tiles - 1) / tiles : 0;
-  const float* next = p.next;
-  const float* other[kMaxRows];
-  Index m = 0;
+  t.rows = s.in;
+  t.out = s.out;
+  t.other = has_other ? s.other : nullptr;
+  t.other_at = p.n0;
+  t.weights_ahead = {p.weights_ahead.next, (p.weights_ahead.lines + tiles - 1) / tiles};
+  t.rows_ahead = {p.rows_ahead.next, (p.rows_ahead.lines + tiles - 1) / tiles};
+  t.out_ahead = p.out_ahead;
+  t.out_ahead_pitch = a.out_pitch;
+  const auto& of = kTiles.of[vectors - 1];
+  if (t.direct) {
+    if (bigger > 0) of[small](t, bigger);
+    of[small - 1](t, tiles - bigger);
+    return;
+  }
   for (Index i = 0; i < tiles; ++i) {
     const Index rows = i < bigger ? small + 1 : small;
-    t.rows = s.in + m;
-    t.out = s.out + m;
-    t.other = nullptr;
-    if (has_other) {
-      for (Index q = 0; q < rows; ++q) other[q] = s.other[m + q] + p.n0;
-      t.other = other;
-    }
-    for (Index f = 0; f < fetch; ++f, next += 16) __builtin_prefetch(next, 0, 2);
-    kTiles.of[vectors - 1][rows - 1](t);
-    if (!t.direct) {
-      finish_rows({.epilogue = &e, .sums = sums, .rows = rows, .width = p.width, .n0 = p.n0, .valid = p.valid,
-                   .stored = a.lanes == Lanes::full ? p.width : p.valid, .out = t.out, .other = t.other,
-                   .block_pitch = a.out_block_pitch, .bias_done = !e.scale});
-    }
-    m += rows;
+    float* const* const out = t.out;
+    const float* const* const other = t.other;
+    of[rows - 1](t, 1);
+    finish_rows({.epilogue = &e, .sums = sums, .rows = rows, .width = p.width, .n0 = p.n0, .valid = p.valid,
+                 .stored = a.lanes == Lanes::full ? p.width : p.valid, .out = out, .other = other, .block_pitch = a.out_block_pitch,
+                 .bias_done = !e.scale});
   }
 }
 
@@ -155,26 +158,37 @@ DenseShape dense_shape(Index k_total, Index n) {
 
 void dense(const DenseArgs& a, const DenseBand& band) {
   const Index rows = band.m_end - band.m_begin;
-  if (rows <= 0 || a.n <= 0) return;
+  if (rows <= 0 || a.n <= 0 || band.n_end <= band.n_begin) return;
   const Index taps = a.rows.y ? a.rows.kh * a.rows.kw : 1;
   const Index k_total = taps * a.k;
   const Index nr = panel_width(a.n);
 
   const Index row_bytes = 4 * larger(a.k, a.rows.y ? 0 : a.rows.pitch);
   Index strip = a.cache_bytes / larger(row_bytes, 1);
+  // weights that stay in the second-level cache leave the first-level one to the rows
+  if (k_total * a.n * 4 <= a.cache_bytes && !a.rows.y) strip = smaller(strip, kFirstLevelBytes / larger(row_bytes, 1));
   strip = larger(strip, 2 * kMaxRows);
   strip = smaller(smaller(strip, kStripRows), kTable / taps);
   const Index strips = (rows + strip - 1) / strip;
   if (strips > 1) strip = smaller(strip, round_up((rows + strips - 1) / strips, tile_rows(kMainVectors)));
 
+  const bool even = a.width <= 0 && !a.rows.y;  // so that it is known where rows to come lie
+  const Index panels = (band.n_end - band.n_begin + nr - 1) / nr;
   Strip s;
   for (Index m = band.m_begin; m < band.m_end; m += strip) {
     fill_strip(a, m, smaller(strip, band.m_end - m), s);
+    const Index next_rows = even ? smaller(strip, band.m_end - m - s.rows) : 0, row_lines = next_rows * a.rows.pitch / 16 / panels;
+    const float* next = a.rows.base + (m + strip) * a.rows.pitch;
     for (Index n0 = 0; n0 < a.n;) {
       const Index width = panel_width_at(a.n, n0);
       if (n0 >= band.n_begin && n0 < band.n_end) {
-        Panel p{n0, width, smaller(width, a.n - n0), a.weights + k_total * n0, nullptr, k_total * width};
-        if (n0 + width < band.n_end && k_total * nr > 4096 && k_total * nr <= 32768) p.next = p.weights + p.floats;
+        Panel p{n0, width, smaller(width, a.n - n0), a.weights + k_total * n0, k_total * width, {}, {}};
+        const bool last = n0 + width >= band.n_end;
+        if (!last && k_total * nr > 4096 && k_total * nr <= 32768) p.weights_ahead = {p.weights + p.floats, p.floats / 16};
+        p.rows_ahead = {next, row_lines};
+        next += row_lines * 16;
+        if (even && !last) p.out_ahead = a.out + m * a.out_pitch + n0 + width;
+        if (even && last && next_rows > 0) p.out_ahead = a.out + (m + strip) * a.out_pitch + band.n_begin;
         run_panel(a, p, s, taps);
       }
       n0 += width;

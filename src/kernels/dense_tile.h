@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The register tile of `dense`: MR rows by NV vectors, accumulated over taps and k.
 //
-//   for tap: for k: NV loads of weights; for each row: one broadcast, NV multiply-adds
+//   for tile: for tap: for k: NV loads of weights; for each row: one broadcast, NV multiply-adds
 //
 // Sums of kChunk products are added up in a second place: the rounding error grows with the chunk and the number of chunks, not with
 // their product.
@@ -17,19 +17,29 @@ namespace {
 
 using namespace simd;
 
+// Memory that is fetched meanwhile, some lines of 64 bytes a tile.
+struct Ahead {
+  const float* next = nullptr;
+  Index lines = 0;  // a tile
+};
+
 struct TileArgs {
   const float* const* rows;  // row i of tap t: rows[t·row_stride + i]
   Index row_stride;
   Index taps, k;
   const float* weights;
   const float* bias;         // NV vectors: what is added to the sums
-  bool direct;               // store by the fields below; else the raw sums go to `sums`, row by row
+  bool direct;               // store by the fields below; else the raw sums of one tile go to `sums`, row by row
   float* const* out;         // first channel of each output row
   const Index* vector_at;    // where in an output row each vector goes
   const float* const* other; // added to each row, or null
+  Index other_at;            // first channel there
   bool before;               // add `other` before the first clip
   float low1, high1, low2, high2;
   float* sums;
+  Ahead weights_ahead, rows_ahead;
+  float* out_ahead;          // what is written soon, a row; or null
+  Index out_ahead_pitch;
 };
 
 // Sums in flight must cover the latency of the multiply-add (4 cycles, two a cycle); one row alone splits k for that.
@@ -38,8 +48,9 @@ constexpr int kSplit = MR > 1 ? 1 : 8 / NV;
 
 constexpr Index kChunk = 128;
 
+// One tile, whose results or sums are stored. `bias` and what follows the sums are read anew for each: there are no registers to keep them in.
 template <int MR, int NV>
-[[gnu::noinline]] void tile(const TileArgs& t) {
+SACCADE_INLINE void tile(const TileArgs& t) {
   constexpr int kStep = kSplit<MR, NV>;
   F sum[kStep][MR][NV];
   rep<NV>([&](auto j) __attribute__((always_inline)) {
@@ -120,7 +131,7 @@ template <int MR, int NV>
   }
   const auto add_other = [&]() __attribute__((always_inline)) {
     rep<MR>([&](auto i) __attribute__((always_inline)) {
-      rep<NV>([&](auto j) __attribute__((always_inline)) { r[i][j] = r[i][j] + load(t.other[i] + j * kLanes); });
+      rep<NV>([&](auto j) __attribute__((always_inline)) { r[i][j] = r[i][j] + load(t.other[i] + t.other_at + j * kLanes); });
     });
   };
   const auto clip = [&](float low, float high) __attribute__((always_inline)) {
@@ -142,6 +153,26 @@ template <int MR, int NV>
   rep<MR>([&](auto i) __attribute__((always_inline)) {
     rep<NV>([&](auto j) __attribute__((always_inline)) { store(out[i] + at[j], r[i][j]); });
   });
+}
+
+SACCADE_INLINE void fetch(Ahead& ahead) {
+  for (Index i = 0; i < ahead.lines; ++i, ahead.next += 16) __builtin_prefetch(ahead.next, 0, 2);
+}
+
+// `count` tiles one below the other; t goes along.
+template <int MR, int NV>
+[[gnu::noinline]] void tiles(TileArgs& t, Index count) {
+  for (; count > 0; --count) {
+    fetch(t.weights_ahead);
+    fetch(t.rows_ahead);
+    if (t.out_ahead) {
+      for (int i = 0; i < MR; ++i, t.out_ahead += t.out_ahead_pitch) __builtin_prefetch(t.out_ahead, 1, 3);
+    }
+    tile<MR, NV>(t);
+    t.rows += MR;
+    t.out += MR;
+    if (t.other) t.other += MR;
+  }
 }
 
 }  // namespace

@@ -44,57 +44,43 @@ struct Columns {
   Index pixel, begin, end;
 };
 
-// How many vectors of channels and output pixels go together: enough sums to cover the latency of the multiply-adds of a row.
-constexpr int kVectors = kLanes >= 16 ? 1 : 2;
-constexpr int kPixels = kLanes >= 16 ? 8 : 4;
+// Output pixels that go together: enough sums to cover the latency of the multiply-adds.
+constexpr int kPixels = 8;
 
-// V vectors of channels, from channel c on, of T pixels. `at` is the offset of channel c from the row's first pixel.
-template <int KW, int S, int T, bool kEdge, int V, class Count>
-SACCADE_INLINE void vectors_of_pixels(const Context& ctx, const Columns& columns, Index at, Index c, float* out, Index out_pitch, Index pitch,
-                                      Count count, Index stored) {
+// One vector of channels, from channel c on, of T pixels. `at` is the offset of channel c from the row's first pixel. Each input
+// pixel is loaded once a row and multiplied by all taps that meet it.
+template <int KW, int S, int T, bool kEdge, class Count>
+SACCADE_INLINE void vector_of_pixels(const Context& ctx, const Columns& columns, Index at, Index c, float* out, Index out_pitch, Index pitch, Count count,
+                                     Index stored) {
   constexpr int kColumns = (T - 1) * S + KW;
-  constexpr bool kKeep = kColumns + V * T < kRegisters;  // else each tap loads its pixels anew
-  F sum[V][T];
-  rep<V>([&](auto q) __attribute__((always_inline)) {
-    const F start = ctx.bias ? load_count(ctx.bias + c + q * kLanes, count) : zero();
-    rep<T>([&](auto t) __attribute__((always_inline)) { sum[q][t] = start; });
-  });
-  const Index vector_weights = ctx.taps * kLanes;
+  F sum[T];
+  const F start = ctx.bias ? load_count(ctx.bias + c, count) : zero();
+  rep<T>([&](auto t) __attribute__((always_inline)) { sum[t] = start; });
   const float* weights = ctx.args->weights + c * ctx.taps;
   const Row* row = ctx.rows;
   const Row* const end = row + ctx.row_count;
   for (; row != end; ++row) {
-    rep<V>([&](auto q) __attribute__((always_inline)) {
-      const float* p = row->pixels + at + q * kLanes;
-      const float* w = weights + row->weights + q * vector_weights;
-      F v[kColumns];
-      if constexpr (kEdge || kKeep) {
-        rep<kColumns>([&](auto i) __attribute__((always_inline)) {
-          v[i] = !kEdge || (i >= columns.begin && i < columns.end) ? load_count(p + i * pitch, count) : zero();
+    const float* p = row->pixels + at;
+    F tap[KW];
+    rep<KW>([&](auto k) __attribute__((always_inline)) { tap[k] = load(weights + row->weights + k * kLanes); });
+    rep<kColumns>([&](auto i) __attribute__((always_inline)) {
+      if (!kEdge || (i >= columns.begin && i < columns.end)) {
+        const F x = load_count(p + i * pitch, count);
+        rep<KW>([&](auto k) __attribute__((always_inline)) {
+          constexpr int kAway = i - k;  // of the pixel's first tap
+          if constexpr (kAway >= 0 && kAway % S == 0 && kAway / S < T) sum[kAway / S] = mul_add(x, tap[k], sum[kAway / S]);
         });
       }
-      rep<KW>([&](auto k) __attribute__((always_inline)) {
-        const F tap = load(w + k * kLanes);
-        rep<T>([&](auto t) __attribute__((always_inline)) {
-          if constexpr (kEdge || kKeep) {
-            sum[q][t] = mul_add(v[t * S + k], tap, sum[q][t]);
-          } else {
-            sum[q][t] = mul_add(load_count(p + (t * S + k) * pitch, count), tap, sum[q][t]);
-          }
-        });
-      });
     });
   }
   const F low = splat(ctx.low), high = splat(ctx.high);
-  rep<V>([&](auto q) __attribute__((always_inline)) {
-    rep<T>([&](auto t) __attribute__((always_inline)) {
-      const F y = min(high, max(low, sum[q][t]));
-      if constexpr (__is_same(Count, Constant<kLanes>)) {
-        store(out + t * out_pitch + q * kLanes, y);
-      } else {
-        store_n(out + t * out_pitch + q * kLanes, y, stored);
-      }
-    });
+  rep<T>([&](auto t) __attribute__((always_inline)) {
+    const F y = min(high, max(low, sum[t]));
+    if constexpr (__is_same(Count, Constant<kLanes>)) {
+      store(out + t * out_pitch, y);
+    } else {
+      store_n(out + t * out_pitch, y, stored);
+    }
   });
 }
 
@@ -104,17 +90,20 @@ template <int KW, int S, int T, bool kEdge>
   const DepthwiseArgs& a = *ctx.args;
   const Index pitch = a.in.pitch, out_pitch = a.out_pitch, channels = a.channels, block_pitch = a.in.block_pitch;
   float* const out = a.out + x * out_pitch;
+  const float* ahead = a.ahead ? a.ahead + x * S * pitch : nullptr;
   Index c = 0, at = columns.pixel * pitch;
   for (; c + 16 <= channels; c += 16, at += block_pitch) {
-    rep<16 / (kVectors * kLanes)>([&](auto part) __attribute__((always_inline)) {
-      constexpr Index kOffset = part * (kVectors * kLanes);
-      vectors_of_pixels<KW, S, T, kEdge, kVectors>(ctx, columns, at + kOffset, c + kOffset, out + c + kOffset, out_pitch, pitch,
-                                                   Constant<kLanes>{}, kLanes);
+    if (ahead) {
+      for (int i = 0; i < T * S; ++i, ahead += 16) __builtin_prefetch(ahead, 0, 2);
+    }
+    rep<16 / kLanes>([&](auto part) __attribute__((always_inline)) {
+      constexpr Index kOffset = part * kLanes;
+      vector_of_pixels<KW, S, T, kEdge>(ctx, columns, at + kOffset, c + kOffset, out + c + kOffset, out_pitch, pitch, Constant<kLanes>{}, kLanes);
     });
   }
   for (; c < channels; c += kLanes, at += kLanes) {
     const Index count = smaller(channels - c, kLanes);
-    vectors_of_pixels<KW, S, T, kEdge, 1>(ctx, columns, at, c, out + c, out_pitch, pitch, count, a.lanes == Lanes::full ? kLanes : count);
+    vector_of_pixels<KW, S, T, kEdge>(ctx, columns, at, c, out + c, out_pitch, pitch, count, a.lanes == Lanes::full ? kLanes : count);
   }
 }
 

@@ -17,7 +17,7 @@ struct FinishArgs {
   Index n0, valid;           // first channel, channels that exist
   Index stored;              // channels to store: valid or width
   float* const* out;         // channel 0 of each row
-  const float* const* other; // channel n0 of each row, or null
+  const float* const* other; // first channel of each row, or null
   Index block_pitch;
   bool bias_done;            // the sums hold the bias already
 };

@@ -69,7 +69,7 @@ SACCADE_INLINE void finish_block(const FinishArgs& f, Function first) {
       F x = load(sums);
       if (!f.bias_done) x = mul_add(x, scale, bias);
       F other = zero();
-      if (combines) other = valid == kLanes ? load(f.other[r] + i) : load_n(f.other[r] + i, valid);
+      if (combines) other = valid == kLanes ? load(f.other[r] + n) : load_n(f.other[r] + n, valid);
       if (combines && e.before) x = add ? x + other : x * other;
       x = first(x);
       if (combines && !e.before) x = add ? x + other : x * other;
@@ -98,7 +98,7 @@ void finish_channels(const FinishArgs& f) {
       }
       if (part.first.slope) part.first.slope += f.n0 + i;
       if (part.second.slope) part.second.slope += f.n0 + i;
-      if (e.combine != Combine::none) part.other = f.other[r] + i;
+      if (e.combine != Combine::none) part.other = f.other[r] + f.n0 + i;
       finish_pixels(part, true, row + i, 16, 1, n);
     }
     for (Index i = 0; i < f.stored; i += kLanes) {

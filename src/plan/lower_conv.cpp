@@ -114,6 +114,8 @@ void DepthwiseStep::run(const Run& run) const {
           const Index iy = oy * g.sh - g.pt + ky * g.dh;
           rows[ky] = iy < 0 || iy >= g.h ? nullptr : image + iy * line(in);
         }
+        const Index ahead = (oy + 1) * g.sh - g.pt + (g.kh - 1) * g.dh;
+        a.ahead = ahead >= 0 && ahead < g.h && oy + 1 < end ? image + ahead * line(in) : nullptr;
         a.out = result + oy * line(out);
         if (second != nullptr) a.epilogue.other = args.epilogue.other_pitch == 0 ? second : second + oy * line(other);
         run.k.depthwise_row(a);
