@@ -120,4 +120,91 @@ std::vector<Tensor> evaluate(const PsRoiPooling& op, std::span<const Tensor> inp
   return {from_f64(inputs[0].type(), shape, out)};
 }
 
+namespace {
+
+void check_attributes(const DeformablePsRoiPooling& op) {
+  for (const i64 size : {op.output_dim, op.group_size, op.spatial_bins_x, op.spatial_bins_y, op.part_size})
+    SACCADE_CHECK(size >= 1 && size <= kMaxSize, invalid_model, "an attribute of {}; 1 to {} are possible", size, kMaxSize);
+}
+
+struct Total {
+  double sum = 0;
+  i64 count = 0;
+};
+
+// The samples of a bin that starts at (y, x).
+Total sampled(const DeformablePsRoiPooling& op, const Plane& plane, double y, double x, double step_y, double step_x) {
+  Total total;
+  for (i64 i = 0; i < op.spatial_bins_y; ++i)
+    for (i64 j = 0; j < op.spatial_bins_x; ++j) {
+      const double at_y = y + static_cast<double>(i) * step_y, at_x = x + static_cast<double>(j) * step_x;
+      if (!(at_x >= -0.5 && at_y >= -0.5 && at_x <= static_cast<double>(plane.w) - 0.5 && at_y <= static_cast<double>(plane.h) - 0.5)) continue;
+      total.sum += plane.sample(std::clamp(at_y, 0.0, static_cast<double>(plane.h - 1)), std::clamp(at_x, 0.0, static_cast<double>(plane.w - 1)));
+      ++total.count;
+    }
+  return total;
+}
+
+}  // namespace
+
+std::vector<Fact> infer(const DeformablePsRoiPooling& op, std::span<const Fact> inputs) {
+  check_arity(inputs, 2, 3);
+  check_attributes(op);
+  check_same_element(inputs, 0, 1);
+  if (has(inputs, 2)) check_same_element(inputs, 0, 2);
+  SACCADE_CHECK(is_float(inputs[0].type.element), invalid_model, "data of element type {}", to_string(inputs[0].type.element));
+  const PartialShape &x = inputs[0].type.shape, &rois = inputs[1].type.shape;
+  SACCADE_CHECK((!x.ranked() || x.rank() == 4) && (!rois.ranked() || rois.rank() == 2), invalid_model, "DeformablePSROIPooling over {} with regions {}", to_string(x), to_string(rois));
+  const Dimension group = Dimension::fixed(op.group_size);
+  return {Fact(inputs[0].type.element, PartialShape({rois.ranked() ? rois[0] : Dimension::unknown(), Dimension::fixed(op.output_dim), group, group}))};
+}
+
+std::vector<Tensor> evaluate(const DeformablePsRoiPooling& op, std::span<const Tensor> inputs) {
+  check_attributes(op);
+  const Shape &x = inputs[0].shape(), &r = inputs[1].shape();
+  const i64 group = op.group_size, channels = op.output_dim * group * group, part = op.part_size;
+  SACCADE_CHECK(x.size() == 4 && r.size() == 2 && r[1] == 5 && x[1] == channels, invalid_model, "DeformablePSROIPooling over {} with regions {}; {} channels are needed", to_string(x), to_string(r),
+                channels);
+  std::vector<double> shifts;
+  i64 kinds = 1;
+  if (has(inputs, 2)) {
+    const Shape& s = inputs[2].shape();
+    SACCADE_CHECK(s.size() == 4 && s[0] == r[0] && s[1] >= 2 && s[1] % 2 == 0 && s[2] == part && s[3] == part && op.output_dim % (s[1] / 2) == 0, invalid_model, "shifts of shape {}", to_string(s));
+    kinds = s[1] / 2;
+    shifts = to_f64(inputs[2]);
+  }
+  const i64 h = x[2], w = x[3];
+  const Shape shape{r[0], op.output_dim, group, group};
+  std::vector<double> out(wide_count(shape));
+  const std::vector<double> data = to_f64(inputs[0]), rois = to_f64(inputs[1]);
+  std::size_t to = 0;
+  for (i64 n = 0; n < r[0]; ++n) {
+    const double* roi = rois.data() + n * 5;
+    SACCADE_CHECK(roi[0] >= 0 && roi[0] < static_cast<double>(x[0]), invalid_model, "region {} is in batch {} of {}", n, roi[0], x[0]);
+    const double* image = data.data() + static_cast<i64>(roi[0]) * channels * h * w;
+    const auto span = [&](double low, double high) {
+      const double start = std::round(low) * op.spatial_scale - 0.5;
+      return Span{start, std::max((std::round(high) + 1) * op.spatial_scale - 0.5 - start, 0.1)};
+    };
+    const Span columns = span(roi[1], roi[3]), rows = span(roi[2], roi[4]);
+    const double bin_w = columns.size / static_cast<double>(group), bin_h = rows.size / static_cast<double>(group);
+    for (i64 c = 0; c < op.output_dim; ++c)
+      for (i64 by = 0; by < group; ++by)
+        for (i64 bx = 0; bx < group; ++bx, ++to) {
+          if (h == 0 || w == 0) continue;
+          double top = rows.start + static_cast<double>(by) * bin_h, left = columns.start + static_cast<double>(bx) * bin_w;
+          if (!shifts.empty()) {
+            const i64 kind = c / (op.output_dim / kinds), part_y = by * part / group, part_x = bx * part / group;
+            const double* shift = shifts.data() + (((n * kinds + kind) * 2) * part + part_y) * part + part_x;
+            left += shift[0] * op.trans_std * columns.size;
+            top += shift[part * part] * op.trans_std * rows.size;
+          }
+          const Plane plane{image + ((c * group + by) * group + bx) * h * w, h, w};
+          const Total total = sampled(op, plane, top, left, bin_h / static_cast<double>(op.spatial_bins_y), bin_w / static_cast<double>(op.spatial_bins_x));
+          out[to] = total.count == 0 ? 0 : total.sum / static_cast<double>(total.count);
+        }
+  }
+  return {from_f64(inputs[0].type(), shape, out)};
+}
+
 }  // namespace saccade::ops

@@ -93,10 +93,16 @@ void check(const sct::OpCase& test, int number) {
     const auto again = read(stem);
     ASSERT_EQ(again->inputs().size(), graph.inputs().size());
     for (std::size_t i = 0; i < inputs.size(); ++i) EXPECT_EQ((*again)[again->inputs()[i]].name, graph[graph.inputs()[i]].name);
-    for (std::size_t i = 0; i < again->outputs().size(); ++i) if (!graph.outputs()[i].name.empty()) EXPECT_EQ(again->outputs()[i].name, graph.outputs()[i].name);
+    for (std::size_t i = 0; i < again->outputs().size(); ++i) {
+      if (graph.outputs()[i].name.empty()) continue;
+      EXPECT_EQ(again->outputs()[i].name, graph.outputs()[i].name);
+    }
     const auto got = ops::evaluate(*again, inputs);
-    if (format.starts_with("ir") && kDiffer.contains(test.title)) EXPECT_NE(sct::check_outputs(test, got), "") << "does not differ any more";
-    else EXPECT_EQ(sct::check_outputs(test, got), "");
+    if (format.starts_with("ir") && kDiffer.contains(test.title)) {
+      EXPECT_NE(sct::check_outputs(test, got), "") << "does not differ any more";
+    } else {
+      EXPECT_EQ(sct::check_outputs(test, got), "");
+    }
   } catch (const Error& e) {
     ADD_FAILURE() << e.what();
   }

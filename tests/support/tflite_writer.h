@@ -26,6 +26,18 @@ struct TfliteQuantisation {
   std::int32_t dimension = 0;
 };
 
+struct TfliteDimension {
+  bool sparse = false;
+  std::int32_t size = 0;
+  std::vector<std::int32_t> segments = {}, indices = {};
+  int width = 4;  ///< bytes of a segment or an index: 1, 2 or 4
+};
+
+struct TfliteSparsity {
+  std::vector<std::int32_t> order, block_map;
+  std::vector<TfliteDimension> dimensions;
+};
+
 struct TfliteTensor {
   std::string name;
   std::int8_t type = kTfF32;
@@ -34,6 +46,7 @@ struct TfliteTensor {
   TfliteQuantisation quantisation = {};
   std::vector<std::int32_t> signature = {};
   bool variable = false;
+  TfliteSparsity sparsity = {};
 };
 
 /// A field of an operator's options; the kind decides its width.
@@ -153,6 +166,7 @@ class TfliteWriter {
           add<std::int32_t>(6, t.quantisation.dimension);
         });
       }
+      const Offset sparse = t.sparsity.order.empty() ? 0 : sparsity(t.sparsity);
       const Offset shape = vector(t.shape), name = fbb_.CreateString(t.name).o, signature = vector(t.signature);
       tensors.push_back(table([&] {
         offset(0, shape);
@@ -161,6 +175,7 @@ class TfliteWriter {
         offset(3, name);
         if (quantisation) offset(4, quantisation);
         if (t.variable) add<std::uint8_t>(5, 1);
+        if (sparse) offset(6, sparse);
         if (!t.signature.empty()) offset(7, signature);
       }));
     }
@@ -172,6 +187,36 @@ class TfliteWriter {
       offset(2, outputs);
       offset(3, operator_list);
       offset(4, name);
+    });
+  }
+
+  Offset sparsity(const TfliteSparsity& s) {
+    std::vector<Offset> dimensions;
+    for (const auto& d : s.dimensions) {
+      const auto narrow = [&]<class T>(const std::vector<std::int32_t>& list, T) {
+        const Offset values = vector(std::vector<T>(list.begin(), list.end()));
+        return table([&] { offset(0, values); });
+      };
+      const auto numbers = [&](const std::vector<std::int32_t>& list) {
+        return d.width == 1 ? narrow(list, std::uint8_t{}) : d.width == 2 ? narrow(list, std::uint16_t{}) : narrow(list, std::int32_t{});
+      };
+      const Offset segments = d.sparse ? numbers(d.segments) : 0, indices = d.sparse ? numbers(d.indices) : 0;
+      dimensions.push_back(table([&] {
+        add<std::int8_t>(0, d.sparse ? 1 : 0);
+        add<std::int32_t>(1, d.size);
+        if (!d.sparse) return;
+        const std::uint8_t kind = d.width == 1 ? 3 : d.width == 2 ? 2 : 1;
+        add<std::uint8_t>(2, kind);
+        offset(3, segments);
+        add<std::uint8_t>(4, kind);
+        offset(5, indices);
+      }));
+    }
+    const Offset order = vector(s.order), blocks = vector(s.block_map), all = list(dimensions);
+    return table([&] {
+      offset(0, order);
+      offset(1, blocks);
+      offset(2, all);
     });
   }
 

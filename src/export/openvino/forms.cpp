@@ -224,6 +224,11 @@ int roi_pooling(Context& c) {
   return 2;
 }
 
+int deformable_psroi_pooling(Context& c) {
+  c.out["mode"] = "bilinear_deformable";
+  return 1;
+}
+
 int roi_align(Context& c) {
   // OpenVINO takes the largest interpolated sample, not the largest weighted corner
   SACCADE_CHECK(c.node.op.as<ops::RoiAlign>()->mode == ops::RoiAlignMode::avg, unsupported, "the mode max");
@@ -235,6 +240,8 @@ int roi_align(Context& c) {
   }
   return 9;
 }
+
+int multiclass_nms(Context& c) { return c.node.inputs.size() > 2 ? 9 : 8; }
 
 int non_max_suppression(Context& c) { return c.opset >= 9 ? 9 : 5; }
 
@@ -297,6 +304,8 @@ constexpr FormRow kForms[] = {
     {"BitwiseRightShift", "", 15},
     {"BitwiseXor", "", 13},
     {"Broadcast", "", 3},
+    {"CTCGreedyDecoder", "", 1},
+    {"CTCGreedyDecoderSeqLen", "", 6},
     {"Ceiling", "", 1},
     {"Clamp", "", 1},
     {"Col2Im", "", 0, col2im},
@@ -309,6 +318,7 @@ constexpr FormRow kForms[] = {
     {"Cosh", "", 1},
     {"CumSum", "", 3},
     {"DeformableConvolution", "", 0, deformable_convolution},
+    {"DeformablePSROIPooling", "", 0, deformable_psroi_pooling},
     {"DepthToSpace", "", 1},
     {"DetectionOutput", "", 0, detection_output},
     {"Divide", "", 0, divide},
@@ -317,6 +327,11 @@ constexpr FormRow kForms[] = {
     {"Equal", "", 1},
     {"Erf", "", 1},
     {"Exp", "", 1},
+    {"ExperimentalDetectronDetectionOutput", "", 6},
+    {"ExperimentalDetectronGenerateProposalsSingleImage", "", 6},
+    {"ExperimentalDetectronPriorGridGenerator", "", 6},
+    {"ExperimentalDetectronROIFeatureExtractor", "", 6},
+    {"ExperimentalDetectronTopKROIs", "", 6},
     {"Eye", "", 9},
     {"FakeQuantize", "", 1},
     {"Floor", "", 1},
@@ -326,6 +341,7 @@ constexpr FormRow kForms[] = {
     {"GatherND", "", 8},
     {"GeluErf", "Gelu", 0, gelu},
     {"GeluTanh", "Gelu", 0, gelu},
+    {"GenerateProposals", "", 9},
     {"Greater", "", 1},
     {"GreaterEqual", "", 1},
     {"GridSample", "", 0, grid_sample},
@@ -347,26 +363,30 @@ constexpr FormRow kForms[] = {
     {"LogicalXor", "", 1},
     {"MVN", "", 6},
     {"MatMul", "", 1},
+    {"MatrixNms", "", 8},
     {"MaxPool", "", 0, max_pool},
     {"Maximum", "", 1},
     {"Minimum", "", 1},
     {"Mish", "", 4},
     {"Mod", "", 1},
+    {"MulticlassNmsRows", "MulticlassNms", 0, multiclass_nms},
     {"Multiply", "", 1},
+    {"NMSRotated", "", 13},
     {"Negative", "", 1},
     {"NonMaxSuppression", "", 0, non_max_suppression},
     {"NonZero", "", 3},
     {"NormalizeL2", "", 1},
     {"NotEqual", "", 1},
     {"OneHot", "", 0, one_hot},
-    {"Pad", "", 0, pad},
     {"PSROIPooling", "", 1},
+    {"Pad", "", 0, pad},
     {"Power", "", 1},
     {"Prelu", "PReLU", 1},
     {"PriorBox", "", 0, prior_box},
     {"PriorBoxClustered", "", 1},
     {"Proposal", "", 4},
     {"ROIAlign", "", 0, roi_align},
+    {"ROIAlignRotated", "", 15},
     {"ROIPooling", "", 0, roi_pooling},
     {"Range", "", 4},
     {"ReduceL1", "", 4},

@@ -31,7 +31,7 @@ const Row* newest(const Table& table, std::string_view type, int opset) {
 const std::vector<Row>& opset_rows() {
   static const std::vector<Row> rows = [] {
     std::vector<Row> all;
-    for (const auto family : {basic_rows(), control_rows(), recurrent_rows(), shape_rows(), vision_rows(), upgrade_rows()}) all.insert(all.end(), family.begin(), family.end());
+    for (const auto family : {basic_rows(), control_rows(), detection_rows(), recurrent_rows(), shape_rows(), vision_rows(), upgrade_rows()}) all.insert(all.end(), family.begin(), family.end());
     return all;
   }();
   return rows;

@@ -174,6 +174,7 @@ struct Row {
 const std::vector<Row>& opset_rows();
 std::span<const Row> basic_rows();
 std::span<const Row> control_rows();
+std::span<const Row> detection_rows();
 std::span<const Row> recurrent_rows();
 std::span<const Row> shape_rows();
 std::span<const Row> vision_rows();

@@ -4,9 +4,11 @@
 
 #include "graph/text.h"
 #include "import/importer.h"
+#include "ops/evaluate_graph.h"
 #include "ops/registry.h"
 #include "saccade/error.h"
 #include "support/ir_writer.h"
+#include "tensor/numeric.h"
 
 namespace saccade {
 namespace {
@@ -168,6 +170,37 @@ TEST(OpenvinoRows, PutTogether) {
   check({"an even LRN", "f32[1,4,2]", [](IrNet& net, IrOut x) { return net.add({"LRN", "opset1", "alpha=\"4\" beta=\"1\" bias=\"1\" size=\"4\"", {x, net.i64({1})}}); }, "LRN(%x, i64[1]{1}) {alpha=3 beta=1 size=3}"});
   check({"AdaptiveAvgPool", "f32[1,1,4]", [](IrNet& net, IrOut x) { return net.add({"AdaptiveAvgPool", "opset8", "", {x, net.i64({2})}}); }, "MatMul(%x, f32[4,2]{0.5,0,0.5,0,0,0.5,0,0.5})"});
   check({"ScaledDotProductAttention", "f32[1,2,3,4]", [](IrNet& net, IrOut x) { return net.add({"ScaledDotProductAttention", "opset13", "causal=\"true\"", {x, x, x}}); }, "Attention(%x, %x, %x) {is_causal=true}"});
+}
+
+TEST(OpenvinoRows, StagesOfDetectors) {
+  const auto values = [](std::size_t n) { return std::vector<float>(n, 1.0f); };
+  check({"TopKROIs", "f32[3,4]", [&](IrNet& net, IrOut x) { return net.add({"ExperimentalDetectronTopKROIs", "opset6", "max_rois=\"2\"", {x, net.f32({3}, {1, 2, 3})}}); },
+         "ExperimentalDetectronTopKROIs(%x, f32[3]{1,2,3}) {max_rois=2}"});
+  check({"ROIFeatureExtractor", "f32[1,2,4,4]",
+         [&](IrNet& net, IrOut x) {
+           return net.add({"ExperimentalDetectronROIFeatureExtractor", "opset6", "output_size=\"2\" sampling_ratio=\"1\" pyramid_scales=\"4\" aligned=\"true\"", {net.f32({1, 4}, {0, 0, 8, 8}), x}, {{{1, 2, 2, 2}}, {{1, 4}}}});
+         },
+         "%a, %b = ExperimentalDetectronROIFeatureExtractor(f32[1,4]{0,0,8,8}, %x) {output_size=2 sampling_ratio=1 pyramid_scales=[4] aligned=true} return %a"});
+  check({"MatrixNms", "f32[1,2,4]",
+         [&](IrNet& net, IrOut x) {
+           return net.add({"MatrixNms", "opset8", "sort_result_type=\"classid\" sort_result_across_batch=\"true\" output_type=\"i32\" decay_function=\"gaussian\" gaussian_sigma=\"3\" keep_top_k=\"7\"", {x, net.f32({1, 1, 2}, values(2))}, {{{-1, 6}}, {{-1, 1}, "I32"}, {{1}, "I32"}}});
+         },
+         "%a, %b, %c = MatrixNms(%x, f32[1,1,2]{1,1}) {sort_result_type=classid sort_result_across_batch=true output_type=i32 decay_function=gaussian gaussian_sigma=3 keep_top_k=7} return %a"});
+  check({"CTCGreedyDecoder", "f32[2,1,3]", [&](IrNet& net, IrOut x) { return net.add({"CTCGreedyDecoder", "opset1", "ctc_merge_repeated=\"false\"", {x, net.f32({2, 1}, values(2))}}); },
+         "CTCGreedyDecoder(%x, f32[2,1]{1,1}) {ctc_merge_repeated=false}"});
+}
+
+TEST(OpenvinoRows, PicturesAsCamerasGiveThem) {
+  const auto run = [](const char* type, Dims dims, std::vector<std::uint8_t> bytes) {
+    IrNet net(11);
+    net.result(one(net, net.parameter("x", dims, "u8"), type, "opset8"));
+    const IrFiles files(net.xml(), net.bin());
+    const Tensor picture = Tensor::from<std::uint8_t>(Shape(dims.begin(), dims.end()), std::span<const std::uint8_t>(bytes));
+    return to_i64(ops::evaluate(*import::read_model(files.path()), std::vector<Tensor>{picture})[0]);
+  };
+  const std::vector<std::int64_t> red{254, 0, 0, 160, 0, 0, 254, 0, 0, 254, 0, 0}, blue{0, 0, 254, 0, 0, 160, 0, 0, 254, 0, 0, 254};
+  EXPECT_EQ(run("NV12toRGB", {1, 3, 2, 1}, {81, 0, 81, 81, 90, 240}), red);
+  EXPECT_EQ(run("I420toBGR", {1, 3, 2, 1}, {81, 0, 81, 81, 90, 240}), blue);
 }
 
 TEST(OpenvinoRows, LayersOfOldVersions) {

@@ -142,7 +142,9 @@ TEST(TensorFlowControl, SumsWithTensorLists) {
   const auto model = read(file);
   EXPECT_TRUE(has(*model, "Loop"));
   for (const auto id : model->order())
-    if (const auto* loop = (*model)[id].op.as<ops::Loop>()) EXPECT_EQ(loop->num_carried, 2) << "the list must be a scan output";
+    if (const auto* loop = (*model)[id].op.as<ops::Loop>()) {
+      EXPECT_EQ(loop->num_carried, 2) << "the list must be a scan output";
+    }
   EXPECT_THAT(to_f64(run(*model, {f32({2, 2}, {1, 2, 3, 4})}).at("y")), ElementsAre(11, 22, 14, 26));
 }
 

@@ -363,8 +363,12 @@ TEST_P(Families, AreRecognised) {
   EXPECT_EQ(count(*fused, "Loop") + count(*fused, "NonMaxSuppression"), 0);
   // which side is shorter decides, where a graph asks that
   EXPECT_EQ(count(*fused, "If"), f.resizer == Resizer::fixed ? 0 : 1);
-  if (f.resizer == Resizer::fixed) EXPECT_EQ(count(*fused, "Resize"), 1);
-  if (f.quantised) EXPECT_EQ(count(*fused, "FakeQuantize"), 1);
+  if (f.resizer == Resizer::fixed) {
+    EXPECT_EQ(count(*fused, "Resize"), 1);
+  }
+  if (f.quantised) {
+    EXPECT_EQ(count(*fused, "FakeQuantize"), 1);
+  }
   for (std::size_t i = 0; i < d.outputs.size(); ++i) EXPECT_EQ(fused->outputs()[i].name, d.outputs[i]);
 
   const auto loops = literal(d.bytes, d.outputs);

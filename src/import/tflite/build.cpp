@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "import/tflite/sparse.h"
 #include "ops/convert.h"
 #include "ops/quantize.h"
 #include "tensor/numeric.h"
@@ -57,7 +58,6 @@ Tensor ModelBuilder::constant(const TensorInfo& info) {
   const auto data = model_.buffers[info.buffer];
   const auto type = element_type(info.type);
   if (!type) fail(ErrorCode::unsupported, "{} tensors", type_name(info.type));
-  if (info.sparse) fail(ErrorCode::unsupported, "a sparse constant: convert the model without pruning's sparse storage");
   for (auto d : info.dims) SACCADE_CHECK(d >= 0, invalid_model, "a constant of shape {}", to_string(info.dims));
   std::int64_t count = 0;
   try {
@@ -65,6 +65,7 @@ Tensor ModelBuilder::constant(const TensorInfo& info) {
   } catch (const Error& e) {
     fail(ErrorCode::invalid_model, "{}", e.message());
   }
+  if (info.sparsity.valid()) return densified(info, *type, data, model_.file.size());
   const int bits = info.type == Type::i4 || info.type == Type::u4 ? 4 : info.type == Type::i2 ? 2 : 0;
   SACCADE_CHECK(bits == 0 || static_cast<double>(count) * bits / 8 <= static_cast<double>(data.size()), invalid_model,
                 "{} bytes for a constant of shape {}", data.size(), to_string(info.dims));

@@ -41,6 +41,9 @@ Values squeeze(OperatorContext& c) {
   return {axes.empty() ? c.op(ops::Squeeze{}, {c.carried(0)}) : c.op(ops::Squeeze{}, {c.carried(0), c.i64(axes)})};
 }
 
+// Its input has been written out already.
+Values densify(OperatorContext& c) { return {c.carried(0)}; }
+
 Values expand_dims(OperatorContext& c) { return {c.op(ops::Unsqueeze{}, {c.carried(0), c.index(1)})}; }
 
 Values transpose(OperatorContext& c) {
@@ -330,6 +333,7 @@ constexpr Row kRows[] = {
     {105, "REVERSE_V2", reverse},
     {110, "RANK", rank},
     {112, "REVERSE_SEQUENCE", reverse_sequence},
+    {124, "DENSIFY", densify},
     {128, "CUMSUM", cumsum},
     {130, "BROADCAST_TO", broadcast_to},
     {145, "BROADCAST_ARGS", broadcast_args},

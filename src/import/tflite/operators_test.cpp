@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "import/importer.h"
 #include "ops/evaluate_graph.h"
 #include "saccade/error.h"
@@ -19,13 +21,15 @@ using Doubles = std::vector<double>;
 struct Operand {
   std::vector<std::int32_t> shape;
   Doubles values;
-  enum { input, i32, f32 } kind = input;
+  enum { input, i32, f32, absent } kind = input;
 };
 Operand x(std::vector<std::int32_t> shape, Doubles values) { return {std::move(shape), std::move(values)}; }
 Operand ints(Doubles values) { return {{static_cast<std::int32_t>(values.size())}, std::move(values), Operand::i32}; }
 Operand integer(double value) { return {{}, {value}, Operand::i32}; }
 Operand table(std::vector<std::int32_t> shape, Doubles values) { return {std::move(shape), std::move(values), Operand::i32}; }
 Operand real(std::vector<std::int32_t> shape, Doubles values) { return {std::move(shape), std::move(values), Operand::f32}; }
+
+const Operand kAbsent{{}, {}, Operand::absent};
 
 struct Case {
   const char* name;
@@ -41,6 +45,16 @@ struct Case {
 const Doubles kSix{1, 2, 3, 4, 5, 6}, kImage{1, 2, 3, 4, 5, 6, 7, 8, 9};
 const TfliteOption kSame = byte_option(0, 0), kValid = byte_option(0, 1);
 const std::vector<TfliteOption> kPool2{kValid, int_option(1, 1), int_option(2, 1), int_option(3, 2), int_option(4, 2)};
+
+// A cell that adds what it sees, in both directions.
+std::vector<Operand> bidirectional_lstm() {
+  const Operand zero = real({1, 1}, {0}), none = real({1}, {0}), open = real({1}, {100});
+  std::vector<Operand> out{x({1, 2, 1}, {0, 100})};
+  for (int direction = 0; direction < 2; ++direction)
+    for (const Operand& o : {zero, zero, real({1, 1}, {1}), zero, zero, zero, zero, zero, kAbsent, kAbsent, kAbsent, open, open, none, open, kAbsent, kAbsent}) out.push_back(o);
+  for (int state = 0; state < 4; ++state) out.push_back(zero);
+  return out;
+}
 
 std::vector<Case> cases() {
   const Operand six = x({2, 3}, kSix), image = x({1, 3, 3, 1}, kImage);
@@ -166,6 +180,15 @@ std::vector<Case> cases() {
        {1, 2, 1},
        {1.5, 17.5},
        {byte_option(1, 1)}},
+      {"BIDIRECTIONAL_SEQUENCE_RNN",
+       46,
+       {x({1, 2, 1}, {1, 2}), real({1, 1}, {1}), real({1, 1}, {10}), real({1}, {.5}), real({1, 1}, {0}), real({1, 1}, {1}), real({1, 1}, {10}), real({1}, {.5}), real({1, 1}, {0})},
+       {1, 2, 2},
+       {1.5, 26.5, 17.5, 2.5},
+       {byte_option(1, 1), byte_option(2, 1)}},
+      {"BIDIRECTIONAL_SEQUENCE_LSTM", 52, bidirectional_lstm(), {1, 2, 2}, {0, std::tanh(1.0), std::tanh(1.0), std::tanh(1.0)}, {byte_option(0, 4), byte_option(3, 1), byte_option(4, 0)}},
+      {"SVDF", 27, {x({1, 2}, {1, 2}), real({2, 2}, {1, 0, 0, 1}), real({2, 3}, {9, 9, 10, 9, 9, 100}), real({2}, {.5, -300}), real({1, 6}, {0, 0, 0, 0, 0, 0})}, {1, 2}, {10.5, 0}, {int_option(0, 1), byte_option(1, 1)}},
+      {"SVDF of rank 2", 27, {x({1, 2}, {1, 2}), real({2, 2}, {1, 0, 0, 1}), real({2, 1}, {10, 100}), kAbsent, real({1, 2}, {0, 0})}, {1, 1}, {210}, {int_option(0, 2)}},
   };
 }
 
@@ -177,6 +200,10 @@ TEST_P(TfliteOperators, Computes) {
   std::vector<Tensor> inputs;
   std::vector<std::int32_t> operands, outputs;
   for (const Operand& o : c.operands) {
+    if (o.kind == Operand::absent) {
+      operands.push_back(-1);
+      continue;
+    }
     operands.push_back(static_cast<std::int32_t>(g.tensors.size()));
     const std::vector<float> values(o.values.begin(), o.values.end());
     const std::vector<std::int32_t> integers(o.values.begin(), o.values.end());

@@ -13,6 +13,8 @@ namespace operator_code { enum { deprecated_builtin, custom, version, builtin };
 namespace subgraph { enum { tensors, inputs, outputs, operators, name }; }
 namespace tensor { enum { shape, type, buffer, name, quantization, is_variable, sparsity, shape_signature, has_rank }; }
 namespace quantization { enum { min, max, scale, zero_point, details_type, details, dimension }; }
+namespace sparsity { enum { order, block_map, dimensions }; }
+namespace dimension { enum { format, size, segments_type, segments, indices_type, indices }; }
 namespace operation { enum { opcode, inputs, outputs, options_type, options, custom_options, custom_format, mutating, intermediates, large_offset, large_size, options_2_type, options_2 }; }
 namespace buffer { enum { data, offset, size }; }
 namespace metadata { enum { name, buffer }; }
@@ -28,6 +30,9 @@ namespace pool_2d { enum { padding, stride_w, stride_h, filter_w, filter_h, acti
 namespace fully_connected { enum { activation, weights_format, keep_dims }; }
 namespace batch_matmul { enum { adj_x, adj_y }; }
 namespace sequence_rnn { enum { time_major, activation }; }
+namespace bidirectional_rnn { enum { time_major, activation, merge_outputs }; }
+namespace bidirectional_lstm { enum { activation, cell_clip, projection_clip, merge_outputs, time_major }; }
+namespace svdf { enum { rank, activation }; }
 namespace lstm { enum { activation, cell_clip, projection_clip, kernel_type }; }
 namespace sequence_lstm { enum { activation, cell_clip, projection_clip, time_major, asymmetric, diagonal }; }
 namespace lrn { enum { radius, bias, alpha, beta }; }

@@ -86,6 +86,51 @@ TEST(Tflite, FourBitConstants) {
   EXPECT_THAT(run(*g, {Tensor::from<float>({3}, {0, 0, 0})}), ElementsAre(0.5, 3.5, -0.5));
 }
 
+// in + the constant behind a DENSIFY
+TfliteModel with_sparse(std::vector<std::int32_t> shape, const std::vector<float>& values, TfliteSparsity sparsity) {
+  return one({.tensors = {{"in", kTfF32, {}}, {"s", kTfF32, shape, tflite_bytes(values), {}, {}, false, std::move(sparsity)}, {"w", kTfF32, shape}, {"out", kTfF32, shape}},
+              .operators = {{124, {1}, {2}}, {0, {0, 2}, {3}}},
+              .inputs = {0},
+              .outputs = {3}});
+}
+
+TEST(Tflite, SparseConstants) {
+  const Tensor zero = Tensor::scalar(0.0f);
+  for (const int width : {1, 2, 4}) {
+    // rows with the list of their columns
+    const auto rows = read(with_sparse({3, 4}, {1, 2, 3}, {{0, 1}, {}, {{false, 3}, {true, 0, {0, 2, 2, 3}, {0, 3, 1}, width}}}));
+    EXPECT_THAT(run(*rows, {zero}), ElementsAre(1, 0, 0, 2, 0, 0, 0, 0, 0, 3, 0, 0));
+  }
+  // blocks of two columns, two of the four that there are
+  const auto blocks = read(with_sparse({2, 4}, {1, 2, 3, 4}, {{0, 1, 2}, {1}, {{false, 2}, {true, 0, {0, 1, 2}, {1, 0}}, {false, 2}}}));
+  EXPECT_THAT(run(*blocks, {zero}), ElementsAre(0, 0, 1, 2, 3, 4, 0, 0));
+  // column by column
+  const auto columns = read(with_sparse({2, 2}, {1, 2}, {{1, 0}, {}, {{false, 2}, {true, 0, {0, 1, 2}, {1, 0}}}}));
+  EXPECT_THAT(run(*columns, {zero}), ElementsAre(0, 2, 1, 0));
+}
+
+TEST(Tflite, DamagedSparseConstants) {
+  const auto message = [](std::vector<std::int32_t> shape, TfliteSparsity sparsity) {
+    try {
+      read(with_sparse(std::move(shape), {1, 2}, std::move(sparsity)));
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  const auto rows = [](std::vector<std::int32_t> segments, std::vector<std::int32_t> indices) {
+    return TfliteSparsity{{0, 1}, {}, {{false, 2}, {true, 0, std::move(segments), std::move(indices)}}};
+  };
+  EXPECT_THAT(message({2, 2}, rows({0, 1, 2}, {0, 2})), HasSubstr("an index outside of its shape"));
+  EXPECT_THAT(message({2, 2}, rows({0, 1}, {0})), HasSubstr("a segment that is not there"));
+  EXPECT_THAT(message({2, 2}, rows({0, 1, 9}, {0, 1})), HasSubstr("a segment that is not there"));
+  EXPECT_THAT(message({2, 2}, rows({0, 2, 3}, {0, 1, 1})), HasSubstr("fewer values than places"));
+  EXPECT_THAT(message({2, 2}, {{0, 0}, {}, {{false, 2}, {false, 2}}}), HasSubstr("its order is no permutation"));
+  EXPECT_THAT(message({2, 2}, {{0, 1}, {}, {{false, 2}}}), HasSubstr("do not fit together"));
+  EXPECT_THAT(message({2, 2}, {{0, 1, 2}, {7}, {{false, 2}, {false, 1}, {false, 2}}}), HasSubstr("a block that cannot be"));
+  EXPECT_THAT(message({1 << 20, 1 << 20}, rows({0, 1, 2}, {0, 1})), HasSubstr("out of proportion"));
+}
+
 TEST(Tflite, QuantisedInputsAndOutputsStayInteger) {
   const auto g = read(one({.tensors = {{"in", kTfU8, {2}, "", kHalf},
                                        {"w", kTfU8, {2}, std::string("\x82\x84"), kHalf},
@@ -237,11 +282,11 @@ TEST(Tflite, ListsEverythingThatIsMissingAtOnce) {
   const std::string text = refusal(one(
       {.tensors = {{"x", kTfF32, {2}}, {"a", kTfF32, {2}}, {"b", kTfF32, {2}}, {"c", kTfF32, {2}}, {"d", kTfF32, {2}}, {"y", kTfF32, {2}}},
        .operators =
-           {{27, {0}, {1}}, {32, {1}, {2}, {}, "FlexErf"}, {0, {0, 0}, {3}, {byte_option(0, 5)}}, {129, {}, {4}}, {106, {2, 3, 4}, {5}}},
+           {{30, {0}, {1}}, {32, {1}, {2}, {}, "FlexErf"}, {0, {0, 0}, {3}, {byte_option(0, 5)}}, {129, {}, {4}}, {106, {2, 3, 4}, {5}}},
        .inputs = {0},
        .outputs = {5}}));
   EXPECT_THAT(text, HasSubstr("unsupported: "));
-  EXPECT_THAT(text, HasSubstr("SVDF (version 1): not supported (node 'a')"));
+  EXPECT_THAT(text, HasSubstr("SKIP_GRAM (version 1): not supported (node 'a')"));
   EXPECT_THAT(text, HasSubstr("FlexErf (version 1): a TensorFlow operator inside"));
   EXPECT_THAT(text, HasSubstr("ADD (version 1): the fused activation 5 (node 'c')"));
   EXPECT_THAT(text, HasSubstr("CALL_ONCE (version 1): variables"));

@@ -103,6 +103,7 @@ std::vector<T> Table::vector(int field) const {
 }
 
 std::vector<std::int32_t> Table::integers(int field) const { return vector<std::int32_t>(field); }
+std::vector<std::uint16_t> Table::shorts(int field) const { return vector<std::uint16_t>(field); }
 std::vector<std::int64_t> Table::longs(int field) const { return vector<std::int64_t>(field); }
 std::vector<float> Table::reals(int field) const { return vector<float>(field); }
 
@@ -198,7 +199,7 @@ class Parser {
       info.buffer = static_cast<std::uint32_t>(x.integer(tensor::buffer));
       if (info.buffer >= buffers && info.buffer != 0) damaged("a buffer that is not there");
       info.is_variable = x.flag(tensor::is_variable);
-      info.sparse = x.has(tensor::sparsity);
+      info.sparsity = x.table(tensor::sparsity);
       info.quantization = x.table(tensor::quantization);
       out.tensors.push_back(std::move(info));
     }

@@ -39,6 +39,7 @@ class Table {
   Table table(int field) const;
   /// Elements of vectors; absent ones are empty.
   std::vector<std::int32_t> integers(int field) const;
+  std::vector<std::uint16_t> shorts(int field) const;
   std::vector<std::int64_t> longs(int field) const;
   std::vector<float> reals(int field) const;
   std::span<const char> bytes(int field) const;
@@ -62,8 +63,8 @@ struct TensorInfo {
   PartialShape shape;  ///< with the unknown dimensions of shape_signature
   Shape dims;          ///< of a constant
   std::uint32_t buffer = 0;
-  bool is_variable = false, sparse = false;
-  Table quantization;
+  bool is_variable = false;
+  Table quantization, sparsity;
 };
 
 struct OperatorInfo {
