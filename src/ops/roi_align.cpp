@@ -112,17 +112,18 @@ std::vector<Tensor> evaluate(const RoiAlign& op, std::span<const Tensor> inputs)
         for (i64 bx = 0; bx < op.pooled_w; ++bx) {
           const Bin& column = columns[static_cast<std::size_t>(bx)];
           const double met = static_cast<double>(row.samples.size()) * static_cast<double>(column.samples.size());
-          double sum = 0, best = met < row.all * column.all || met == 0 ? 0 : -INFINITY;  // samples beside the data are zero
+          const bool least_zero = op.mode == RoiAlignMode::max_sample || met < row.all * column.all || met == 0;  // samples beside the data are zero
+          double sum = 0, best = least_zero ? 0 : -INFINITY;
           for (const Sample& y : row.samples)
             for (const Sample& u : column.samples) {
               const double v[] = {
                   (1 - y.fraction) * (1 - u.fraction) * plane[y.low * w + u.low], (1 - y.fraction) * u.fraction * plane[y.low * w + u.high],
                   y.fraction * (1 - u.fraction) * plane[y.high * w + u.low], y.fraction * u.fraction * plane[y.high * w + u.high]};
               sum += v[0] + v[1] + v[2] + v[3];
-              best = std::max({best, v[0], v[1], v[2], v[3]});
+              best = op.mode == RoiAlignMode::max ? std::max({best, v[0], v[1], v[2], v[3]}) : std::max(best, v[0] + v[1] + v[2] + v[3]);
             }
           out[static_cast<std::size_t>(((n * c + ch) * op.pooled_h + by) * op.pooled_w + bx)] =
-              op.mode == RoiAlignMode::max ? best : sum / std::max(row.all * column.all, 1.0);
+              op.mode != RoiAlignMode::avg ? best : sum / std::max(row.all * column.all, 1.0);
         }
       }
     }

@@ -15,11 +15,11 @@ using graph::Cost;
 using graph::Fact;
 using graph::FieldVisitor;
 
-enum class RoiAlignMode { avg, max };
+enum class RoiAlignMode { avg, max, max_sample };
 enum class RoiAlignAligned { asymmetric, half_pixel_for_nn, half_pixel };
 
-/// (data [n,c,h,w], rois [r,4] of x1, y1, x2, y2, batch indices [r]) → [r,c,pooled_h,pooled_w]: the mean, or the maximum over the weighted
-/// corners, of sampling_ratio² samples a bin (0: as many as the bin has pixels, rounded up). Both half_pixel modes shift the regions by
+/// (data [n,c,h,w], rois [r,4] of x1, y1, x2, y2, batch indices [r]) → [r,c,pooled_h,pooled_w]: the mean, the maximum over the weighted
+/// corners (ONNX's max) or the largest above 0 (max_sample: OpenVINO's max) of sampling_ratio² samples a bin (0: as many as the bin has pixels, rounded up). Both half_pixel modes shift the regions by
 /// half a pixel; asymmetric does not and makes regions at least one pixel large (ROIAlign-9).
 struct RoiAlign {
   std::int64_t pooled_h = 1, pooled_w = 1;
@@ -34,7 +34,7 @@ struct RoiAlign {
     v("pooled_w", pooled_w);
     v("sampling_ratio", sampling_ratio);
     v("spatial_scale", spatial_scale);
-    v("mode", mode, {"avg", "max"});
+    v("mode", mode, {"avg", "max", "max_sample"});
     v("aligned_mode", aligned_mode, {"asymmetric", "half_pixel_for_nn", "half_pixel"});
   }
 };

@@ -105,6 +105,7 @@ Values grid_sample(Rewriting& r) {
 
 Values roi_align(Rewriting& r) {
   const auto& op = r.as<ops::RoiAlign>();
+  SACCADE_CHECK(op.mode != ops::RoiAlignMode::max_sample, unsupported, "the largest sample of a bin");
   const std::string place = op.aligned_mode == ops::RoiAlignAligned::asymmetric ? "output_half_pixel" : "half_pixel";
   return emit(r, "RoiAlign", {r.in(0), r.in(1), r.convert(r.in(2), ElementType::i64)},
               {{"output_height", op.pooled_h},

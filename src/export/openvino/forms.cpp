@@ -231,7 +231,8 @@ int deformable_psroi_pooling(Context& c) {
 
 int roi_align(Context& c) {
   // OpenVINO takes the largest interpolated sample, not the largest weighted corner
-  SACCADE_CHECK(c.node.op.as<ops::RoiAlign>()->mode == ops::RoiAlignMode::avg, unsupported, "the mode max");
+  SACCADE_CHECK(c.node.op.as<ops::RoiAlign>()->mode != ops::RoiAlignMode::max, unsupported, "the mode max");
+  if (c.node.op.as<ops::RoiAlign>()->mode == ops::RoiAlignMode::max_sample) c.out["mode"] = "max";
   // of the two names of one thing, its CPU plugin knows this
   if (c.out["aligned_mode"] == "half_pixel") c.out["aligned_mode"] = "half_pixel_for_nn";
   if (c.node.op.as<ops::RoiAlign>()->aligned_mode == ops::RoiAlignAligned::asymmetric) {

@@ -20,6 +20,7 @@
 #include "ops/reshape.h"
 #include "ops/resize.h"
 #include "ops/roi_align.h"
+#include "ops/topk.h"
 #include "ops/trilu.h"
 #include "tensor/numeric.h"
 
@@ -28,6 +29,8 @@ namespace {
 
 using i64 = std::int64_t;
 using ops::BinaryKind;
+
+constexpr i64 kMostGathered = i64{1} << 24;
 
 template <class T>
 Values same(LayerContext& c) {
@@ -73,6 +76,50 @@ Values adaptive_avg_pool(LayerContext& c) {
   return {y};
 }
 
+// Windows that differ in size: their elements are gathered, a shorter window repeats its first one.
+Values gathered_max_pool(LayerContext& c, const std::vector<i64>& target, const PartialShape& shape, ElementType index_type) {
+  std::vector<std::vector<i64>> axes;  // of every output along an axis, as many indices as the longest window has
+  i64 outputs = 1, longest = 1, inputs = 1;
+  for (std::size_t k = 0; k < target.size(); ++k) {
+    const i64 n = shape[2 + k].size(), m = target[k];
+    if (m < 1 || n < 1 || m > kMostGathered || n > kMostGathered) c.invalid("{} outputs of {}", m, n);
+    i64 most = 1;
+    for (i64 o = 0; o < m; ++o) most = std::max(most, ((o + 1) * n + m - 1) / m - o * n / m);
+    if (outputs > kMostGathered / m || longest > kMostGathered / most || outputs * m > kMostGathered / (longest * most)) c.unsupported("windows of more than {} elements in all", kMostGathered);
+    axes.emplace_back();
+    for (i64 o = 0; o < m; ++o)
+      for (i64 i = 0; i < most; ++i) {
+        const i64 first = o * n / m, last = ((o + 1) * n + m - 1) / m;
+        axes.back().push_back(first + i < last ? first + i : first);
+      }
+    outputs *= m;
+    longest *= most;
+    inputs *= n;
+  }
+  std::vector<i64> places{0}, next;  // [outputs, longest], built up axis by axis
+  i64 done = 1, window = 1;
+  for (std::size_t k = 0; k < target.size(); ++k) {
+    const i64 m = target[k], each = static_cast<i64>(axes[k].size()) / m;
+    next.clear();
+    for (i64 a = 0; a < done; ++a)
+      for (i64 o = 0; o < m; ++o)
+        for (i64 b = 0; b < window; ++b)
+          for (i64 i = 0; i < each; ++i) next.push_back(places[static_cast<std::size_t>(a * window + b)] * shape[2 + k].size() + axes[k][static_cast<std::size_t>(o * each + i)]);
+    places.swap(next);
+    done *= m;
+    window *= each;
+  }
+  std::vector<i64> starts, out_shape{0, 0};
+  for (i64 o = 0; o < outputs; ++o) starts.push_back(o * longest);
+  out_shape.insert(out_shape.end(), target.begin(), target.end());
+  const ValueId table = c.i64(places);
+  const ValueId windows = c.op(ops::Gather{}, {c.reshaped(c.in(0), {0, 0, inputs}, true), c.reshaped(table, {outputs, longest}), c.i64_scalar(2)});
+  const Values best = c.node(ops::TopK{.axis = 3, .stable = true}, {windows, c.i64_scalar(1)});
+  const ValueId at = c.binary(BinaryKind::Add, best[1], c.reshaped(c.i64(starts), {1, 1, outputs, 1}));
+  const ValueId indices = c.op(ops::Gather{}, {table, at, c.i64_scalar(0)});
+  return {c.reshaped(best[0], out_shape, true), c.converted(c.reshaped(indices, out_shape, true), index_type)};
+}
+
 Values adaptive_max_pool(LayerContext& c) {
   const auto target = c.integers(1);
   const PartialShape shape = c.shape(0);
@@ -81,8 +128,13 @@ Values adaptive_max_pool(LayerContext& c) {
   op.indices = true;
   op.axis = 2;
   op.index_element_type = c.type_attribute("index_element_type", ElementType::i64);
+  bool equal = true;
   for (std::size_t k = 0; k < target->size(); ++k) {
-    if (!shape[2 + k].is_static() || (*target)[k] < 1 || shape[2 + k].size() % (*target)[k] != 0) c.unsupported("windows that differ in size");
+    if (!shape[2 + k].is_static()) c.unsupported("sizes that are not known before a run");
+    if ((*target)[k] < 1 || shape[2 + k].size() % (*target)[k] != 0) equal = false;
+  }
+  if (!equal) return gathered_max_pool(c, *target, shape, op.index_element_type);
+  for (std::size_t k = 0; k < target->size(); ++k) {
     op.kernel.push_back(shape[2 + k].size() / (*target)[k]);
   }
   op.window.strides = op.kernel;
@@ -226,8 +278,8 @@ Values prior_box(LayerContext& c) {
 }
 
 Values roi_align(LayerContext& c) {
-  const Op op = c.filled(ops::RoiAlign{});
-  if (op.as<ops::RoiAlign>()->mode == ops::RoiAlignMode::max) c.unsupported("the mode max, which takes the largest interpolated sample");
+  ops::RoiAlign op = *c.filled(ops::RoiAlign{}).as<ops::RoiAlign>();
+  if (op.mode == ops::RoiAlignMode::max) op.mode = ops::RoiAlignMode::max_sample;
   return {c.op(op, {c.in(0), c.in(1), c.in(2)})};
 }
 

@@ -203,6 +203,17 @@ TEST(OpenvinoRows, PicturesAsCamerasGiveThem) {
   EXPECT_EQ(run("I420toBGR", {1, 3, 2, 1}, {81, 0, 81, 81, 90, 240}), blue);
 }
 
+TEST(OpenvinoRows, WindowsThatDifferInSize) {
+  IrNet net(11);
+  const IrOut pool = net.add({"AdaptiveMaxPool", "opset8", "index_element_type=\"i32\"", {net.parameter("x", {1, 1, 2, 5}, "f32"), net.i64({1, 3})}, {{{1, 1, 1, 3}}, {{1, 1, 1, 3}, "I32"}}});
+  net.result(pool);
+  net.result({pool.layer, 1});
+  const IrFiles files(net.xml(), net.bin());
+  const auto out = ops::evaluate(*import::read_model(files.path()), std::vector<Tensor>{Tensor::from<float>({1, 1, 2, 5}, std::vector<float>{1, 7, 2, 0, 5, 3, 7, 4, 9, 5})});
+  EXPECT_EQ(to_i64(out[0]), (std::vector<std::int64_t>{7, 9, 9}));
+  EXPECT_EQ(to_i64(out[1]), (std::vector<std::int64_t>{1, 8, 8}));
+}
+
 TEST(OpenvinoRows, LayersOfOldVersions) {
   const auto legacy = [](std::string type, std::string data, std::string inner = {}, Dims out = {1, 2, 4, 4}) {
     return [=](IrNet& net, IrOut x) { return net.add({type, "", data, {x}, {{out}}, "", inner}); };
