@@ -69,6 +69,23 @@ std::vector<std::pair<std::string, std::string>> written_models() {
                                                             .operators = {{45, {0, 1, 2, 3}, {4}, {int_option(0, 1), int_option(1, 1)}}, {34, {4, 5}, {6}}, {39, {6, 7}, {8}}, {69, {8, 9}, {10}}},
                                                             .inputs = {0},
                                                             .outputs = {10}}}}));
+  const auto sparse = [](bool blocks, int width) {
+    const TfliteSparsity sparsity = blocks ? TfliteSparsity{{0, 1, 2}, {1}, {{false, 2}, {true, 0, {0, 1, 2}, {1, 0}, width}, {false, 2}}} : TfliteSparsity{{1, 0}, {}, {{false, 4}, {true, 0, {0, 1, 2, 2, 4}, {0, 1, 0, 1}, width}}};
+    return tflite_model({.graphs = {{.tensors = {{"x", kTfF32, {2, 4}}, {"s", kTfF32, {2, 4}, tflite_bytes(Floats{1, 2, 3, 4}), {}, {}, false, sparsity}, {"w", kTfF32, {2, 4}}, {"y", kTfF32, {2, 4}}},
+                                     .operators = {{124, {1}, {2}}, {0, {0, 2}, {3}}},
+                                     .inputs = {0},
+                                     .outputs = {3}}}});
+  };
+  models.emplace_back("sparse rows", sparse(false, 1));
+  models.emplace_back("sparse blocks", sparse(true, 2));
+  models.emplace_back("both directions", tflite_model({.graphs = {{.tensors = {{"x", kTfF32, {1, 2, 1}}, {"w", kTfF32, {1, 1}, tflite_bytes(Floats{1})}, {"b", kTfF32, {1}, tflite_bytes(Floats{1})},
+                                                                                {"h", kTfF32, {1, 1}, "", {}, {}, true}, {"y", kTfF32, {1, 2, 2}}, {"r", kTfF32, {2, 2}}, {"q", kTfI32, {2}, tflite_bytes(Ints{2, 2})},
+                                                                                {"f", kTfF32, {2, 2}, tflite_bytes(Floats{1, 2, 3, 4})}, {"z", kTfF32, {2, 1}}},
+                                                                    .operators = {{46, {0, 1, 1, 2, 3, 1, 1, 2, 3, -1, -1, -1}, {4}, {byte_option(1, 1), byte_option(2, 1)}},
+                                                                                  {22, {4, 6}, {5}},
+                                                                                  {27, {5, 7, 7, 2, 3}, {8}, {int_option(0, 2), byte_option(1, 1)}}},
+                                                                    .inputs = {0},
+                                                                    .outputs = {8}}}}));
   flexbuffers::Builder fbb;
   fbb.Map([&] {
     fbb.Int("max_detections", 3);

@@ -82,6 +82,9 @@ Values variables(OperatorContext& c) { c.unsupported("variables: convert the mod
 Values tables(OperatorContext& c) { c.unsupported("hash tables"); }
 Values random(OperatorContext& c) { c.unsupported("random numbers: convert the model for inference"); }
 
+// A function with a name that a runtime may know; it says itself what it is made of.
+Values composite_(OperatorContext& c) { return c.inlined(c.options().integer(composite::decomposition), inputs_from(c, 0)); }
+
 constexpr Row kRows[] = {
     {31, "CALL", call},
     {118, "IF", branch},
@@ -97,6 +100,7 @@ constexpr Row kRows[] = {
     {146, "RANDOM_STANDARD_NORMAL", random},
     {148, "RANDOM_UNIFORM", random},
     {149, "MULTINOMIAL", random},
+    {206, "STABLEHLO_COMPOSITE", composite_},
 };
 
 }  // namespace

@@ -51,7 +51,7 @@ void check_auxiliary(OperatorContext& c, std::size_t first) {
     if (c.has(i)) c.unsupported("an auxiliary input");
 }
 
-// Both directions, as two outputs or joined.
+// Both directions, as two outputs or joined. (TensorFlow Lite 2.15 itself mixes up joined ones of an LSTM behind the first of a batch.)
 Values both_ways(OperatorContext& c, ValueId forward, ValueId backward, bool merged) {
   if (!merged) return {forward, backward};
   return {c.concat({forward, backward}, -1)};

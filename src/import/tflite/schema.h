@@ -44,6 +44,7 @@ namespace fake_quant { enum { min, max, bits, narrow }; }
 namespace pack { enum { count, axis }; }
 namespace reverse_sequence { enum { seq_dim, batch_dim }; }
 namespace if_ { enum { then_subgraph, else_subgraph }; }
+namespace composite { enum { name, decomposition }; }
 namespace while_ { enum { cond_subgraph, body_subgraph }; }
 namespace cumsum { enum { exclusive, reverse }; }
 

@@ -253,6 +253,11 @@ TEST(Tflite, Loops) {
   EXPECT_THAT(run(*g, {kOneTwo}), ElementsAre(27, -54));
 }
 
+TEST(Tflite, CompositesAreWhatTheyAreMadeOf) {
+  const auto g = read(TfliteModel{.graphs = {{.tensors = {{"x", kTfF32, {2}}, {"y", kTfF32, {2}}}, .operators = {{206, {0}, {1}, {int_option(1, 1)}}}, .inputs = {0}, .outputs = {1}}, scaled(3)}});
+  EXPECT_THAT(run(*g, {kOneTwo}), ElementsAre(3, -6));
+}
+
 TEST(Tflite, CyclesOfSubgraphsAreRefused) {
   const TfliteGraph calling{.tensors = {{"x", kTfF32, {2}}, {"y", kTfF32, {2}}},
                             .operators = {{31, {0}, {1}, {int_option(0, 1)}}},
