@@ -118,10 +118,11 @@ int verb_infer(int argc, char** argv) {
   command.add("-o,--output-dir", folder, "write every output there as NAME.npy, with _ for unusual characters").value("DIR");
   options.add_device(command);
   options.add_shapes(command);
+  options.add_cache(command);
   command.add_json_option();
   return command.run(argc, argv, [&] {
     const Model model = options.read();
-    const CompiledModel compiled = Core().compile_model(model, options.device);
+    const CompiledModel compiled = options.compile(model, {}, "infer");
     InferRequest request = compiled.create_infer_request();
     for (auto& [input, tensor] : read_inputs(options, model, entries)) request.set_input_tensor(input, std::move(tensor));
     if (!folder.empty()) make_folder(folder);

@@ -8,7 +8,9 @@
 #include <charconv>
 #include <map>
 
+#include "api/model_cache.h"
 #include "command.h"
+#include "devices/registry.h"
 
 namespace saccade::cli {
 
@@ -81,7 +83,26 @@ ReadOptions ModelOptions::read_options() const {
   return options;
 }
 
-Model ModelOptions::read() const {
+void ModelOptions::add_cache(Command& command) {
+  caches_ = true;
+  command.add("--cache-dir", cache_dir_, "keep the prepared model in this folder, and take it from there the next time").value("DIR");
+}
+
+CompiledModel ModelOptions::compile(const Model& model, Properties properties, std::string_view verb) const {
+  if (!cache_dir_.empty()) properties.push_back(properties::cache_dir(cache_dir_));
+  CompiledModel compiled = Core().compile_model(model, device, properties);
+  for (const std::string& warning : compiled.warnings()) fmt::print(stderr, "saccade {}: warning: {}\n", verb, warning);
+  return compiled;
+}
+
+Model ModelOptions::read(Unknown sizes) const {
+  const auto folder = api::cache_folder(cache_dir_);
+  if (!caches_ || folder.empty() || !devices::make_device(device)->uses_cache()) return import(sizes);
+  const std::string changes = fmt::format("{} {} {}", batch, fmt::join(shapes, " "), sizes == Unknown::becomes_one ? "ones" : "");
+  return api::read_through_cache(folder, path, read_options(), changes, [options = *this, sizes] { return options.import(sizes); });
+}
+
+Model ModelOptions::import(Unknown sizes) const {
   Model model = Core().read_model(path, read_options());
   if (batch > 0) model.set_batch(batch);
   std::map<std::string, Shape> wanted;
@@ -94,10 +115,7 @@ Model ModelOptions::read() const {
     wanted[name] = parse_shape(equals == std::string::npos ? entry : entry.substr(equals + 1));
   }
   if (!wanted.empty()) model.reshape(wanted);
-  return model;
-}
-
-void fix_unknown_sizes(Model& model) {
+  if (sizes == Unknown::stays) return model;
   std::map<std::string, Shape> fixed;
   for (const Port& port : model.inputs()) {
     if (port.is_static() || !port.ranked) continue;
@@ -106,6 +124,7 @@ void fix_unknown_sizes(Model& model) {
     fixed[port.name] = std::move(shape);
   }
   if (!fixed.empty()) model.reshape(fixed);
+  return model;
 }
 
 }  // namespace saccade::cli

@@ -25,14 +25,22 @@ struct ModelOptions {
   void add_reading(Command& command, Cuts cuts = Cuts::by_long_names);
   void add_device(Command& command);
   void add_shapes(Command& command);
+  /// Adds --cache-dir, for verbs that compile the model.
+  void add_cache(Command& command);
 
   ReadOptions read_options() const;
-  /// Reads the model and gives its inputs the shapes asked for.
-  Model read() const;
-};
+  enum class Unknown { stays, becomes_one };
+  /// Reads the model and gives its inputs the shapes asked for; sizes that are not known then may become 1, so that the model can be
+  /// prepared for one size. Through the cache, if add_cache() was called and there is one.
+  Model read(Unknown sizes = Unknown::stays) const;
+  /// Compiles with these properties and what the options say, and warns on stderr of what went wrong without harm.
+  CompiledModel compile(const Model& model, Properties properties, std::string_view verb) const;
 
-/// Unknown sizes of inputs become 1, so that the model can be prepared for one size.
-void fix_unknown_sizes(Model& model);
+ private:
+  Model import(Unknown sizes) const;
+  std::string cache_dir_;
+  bool caches_ = false;
+};
 
 /// "a,b:0" as names; commas within brackets do not separate.
 std::vector<std::string> split_names(const std::string& text);

@@ -31,6 +31,10 @@ class CompiledModel {
   const std::string& device() const;
   /// How many requests keep the device busy: one for the latency hint, one a stream for the throughput hint.
   int optimal_requests() const;
+  /// Whether it came from a cache (properties::cache_dir) and was only mapped.
+  bool loaded_from_cache() const;
+  /// What went wrong without harm, in words: that a cache could not be written, for example.
+  const std::vector<std::string>& warnings() const;
   /// The plan, for people.
   std::string describe() const;
 

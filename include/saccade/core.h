@@ -58,6 +58,11 @@ inline constexpr Key<int> streams{"NUM_STREAMS"};
 /// Convolutions add products up as they are defined. Otherwise Winograd's algorithm may be chosen, whose rounding errors are
 /// some times larger (about 1e-5 of the outputs' standard deviation).
 inline constexpr Key<bool> exact{"EXACT"};
+/// A folder in which prepared models are kept: the optimised network and its weights as this machine's kernels read them. Compiling the
+/// same model again maps the file, which processes share, instead of making all that again; compile_model() with a path does not even read
+/// the model, beyond a look whether it changed. Entries belong to a model's contents, this build of saccade and this kind of machine;
+/// damaged ones are made again. A folder that cannot be written is a warning. Empty: what SACCADE_CACHE_DIR says.
+inline constexpr Key<std::string> cache_dir{"CACHE_DIR"};
 /// Requests keep the time of every step.
 inline constexpr Key<bool> profile{"PERF_COUNT"};
 
@@ -79,6 +84,7 @@ class Core {
   /// (it suggests the nearest) or a wrong value, Error(unsupported) if the device cannot run the model.
   CompiledModel compile_model(const Model& model, const std::string& device = "CPU", const Properties& properties = {}) const;
   CompiledModel compile_model(const std::filesystem::path& path, const std::string& device = "CPU", const Properties& properties = {}) const;
+  CompiledModel compile_model(const std::filesystem::path& path, const ReadOptions& reading, const std::string& device, const Properties& properties = {}) const;
 
   /// The names that compile_model() takes, the best first.
   std::vector<std::string> available_devices() const;

@@ -20,6 +20,9 @@ namespace saccade {
 namespace graph {
 class Graph;
 }
+namespace api {
+struct ModelOrigin;
+}
 
 /// An input or an output of a model.
 struct Port {
@@ -63,12 +66,16 @@ class Model {
 
   /// For the engine and its tools.
   const std::shared_ptr<const graph::Graph>& graph() const noexcept { return graph_; }
+  /// For the engine: where a model came from that may be kept in a cache, or null. A changed model has none.
+  const std::shared_ptr<const api::ModelOrigin>& origin() const noexcept { return origin_; }
+  void set_origin(std::shared_ptr<const api::ModelOrigin> origin) { origin_ = std::move(origin); }
 
  private:
   void refresh();
   void require() const;
 
   std::shared_ptr<const graph::Graph> graph_;
+  std::shared_ptr<const api::ModelOrigin> origin_;
   std::vector<Port> inputs_, outputs_;
 };
 

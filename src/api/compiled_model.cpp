@@ -16,6 +16,8 @@ const std::vector<Port>& CompiledModel::inputs() const { return state().inputs; 
 const std::vector<Port>& CompiledModel::outputs() const { return state().outputs; }
 const std::string& CompiledModel::device() const { return state().device_name; }
 int CompiledModel::optimal_requests() const { return state().streams; }
+bool CompiledModel::loaded_from_cache() const { return state().loaded_from_cache; }
+const std::vector<std::string>& CompiledModel::warnings() const { return state().warnings; }
 std::string CompiledModel::describe() const { return state().compiled->describe(); }
 
 InferRequest CompiledModel::create_infer_request() const {

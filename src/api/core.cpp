@@ -6,6 +6,7 @@
 #include <charconv>
 #include <functional>
 
+#include "api/model_cache.h"
 #include "api/state.h"
 #include "base/cpu.h"
 #include "base/error.h"
@@ -64,11 +65,18 @@ bool read_hint(const Property::Value& value, devices::Hint& hint) {
   return word == "latency" || word == "throughput";
 }
 
+bool read_text(const Property::Value& value, std::string& text) {
+  const auto* given = std::get_if<std::string>(&value);
+  if (given != nullptr) text = *given;
+  return given != nullptr;
+}
+
 constexpr PropertyRow kProperties[] = {
     {properties::hint.name, "LATENCY or THROUGHPUT", [](const auto& v, auto& o) { return read_hint(v, o.hint); }},
     {properties::threads.name, "a number from 0 to 4096", [](const auto& v, auto& o) { return read_count(v, o.threads); }},
     {properties::streams.name, "a number from 0 to 4096", [](const auto& v, auto& o) { return read_count(v, o.streams); }},
     {properties::exact.name, "true or false", [](const auto& v, auto& o) { return read_switch(v, o.exact); }},
+    {properties::cache_dir.name, "the path of a folder", [](const auto& v, auto& o) { return read_text(v, o.cache_folder); }},
     {properties::profile.name, "true or false", [](const auto& v, auto& o) { return read_switch(v, o.profile); }},
 };
 
@@ -84,6 +92,46 @@ devices::CompileOptions options_from(const Properties& settings) {
     SACCADE_CHECK(row->apply(setting.value, options), invalid_argument, "property '{}' takes {}", setting.key, row->takes);
   }
   return options;
+}
+
+struct Compilation {
+  std::unique_ptr<devices::Compiled> compiled;
+  bool from_cache = false;
+  std::vector<std::string> warnings;
+};
+
+// With the cache, where the device has use for one.
+Compilation compile(const Model& model, devices::Device& device, devices::CompileOptions options) {
+  Compilation result;
+  auto origin = model.origin();
+  const auto folder = origin ? origin->folder : api::cache_folder(options.cache_folder);
+  if (folder.empty() || !device.uses_cache()) {
+    result.compiled = device.compile(origin && origin->cached ? origin->read().graph() : model.graph(), options);
+    return result;
+  }
+  if (!origin) origin = api::origin_by_contents(folder, model);
+  const api::ModelCache cache(folder);
+  if (origin->cached) {
+    devices::CompileOptions prepared = options;
+    prepared.prepared = true;
+    prepared.cached = origin->cached.get();
+    try {
+      result.compiled = device.compile(origin->cached->graph, prepared);
+      result.from_cache = true;
+    } catch (const Error&) {  // damaged; or the model cannot be run, which the next try tells
+      cache.remove(origin->key);
+      auto imported = std::make_shared<api::ModelOrigin>(*origin);
+      imported->cached.reset();
+      origin = imported;
+      result.compiled = device.compile(origin->read().graph(), options);
+    }
+  } else {
+    result.compiled = device.compile(model.graph(), options);
+  }
+  const auto prepared = result.compiled->prepared();
+  if (!prepared || (result.from_cache && prepared->fresh == 0)) return result;
+  if (std::string warning = cache.store(*origin, *prepared); !warning.empty()) result.warnings.push_back(std::move(warning));
+  return result;
 }
 
 }  // namespace
@@ -112,14 +160,24 @@ CompiledModel Core::compile_model(const Model& model, const std::string& device,
   state->outputs = model.outputs();
   state->device = devices::make_device(device);
   state->device_name = std::string(state->device->name());
-  state->compiled = state->device->compile(model.graph(), options);
+  Compilation result = compile(model, *state->device, options);
+  state->compiled = std::move(result.compiled);
+  state->loaded_from_cache = result.from_cache;
+  state->warnings = std::move(result.warnings);
   state->streams = options.streams;
   state->executor = std::make_unique<api::Streams>(state->streams);
   return CompiledModel(std::move(state));
 }
 
 CompiledModel Core::compile_model(const std::filesystem::path& path, const std::string& device, const Properties& properties) const {
-  return compile_model(read_model(path), device, properties);
+  return compile_model(path, ReadOptions(), device, properties);
+}
+
+CompiledModel Core::compile_model(const std::filesystem::path& path, const ReadOptions& reading, const std::string& device, const Properties& properties) const {
+  const auto read = [path, reading] { return Core().read_model(path, reading); };
+  const auto folder = api::cache_folder(options_from(properties).cache_folder);
+  const bool cached = !folder.empty() && devices::make_device(device)->uses_cache();
+  return compile_model(cached ? api::read_through_cache(folder, path, reading, "", read) : read(), device, properties);
 }
 
 std::vector<std::string> Core::available_devices() const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/batch.h"
+#include "api/model_cache.h"
 #include "api/ports.h"
 #include "base/error.h"
 #include "graph/edit.h"
@@ -63,6 +64,7 @@ const std::map<std::string, std::string>& Model::metadata() const {
 void Model::reshape(const std::map<std::string, Shape>& shapes) {
   require();
   for (const auto& [name, shape] : shapes) input(name);
+  if (origin_ != nullptr && origin_->cached != nullptr) *this = origin_->read();  // an optimised graph takes fewer shapes
   auto changed = std::make_shared<graph::Graph>(*graph_);
   graph::Edit edit(*changed);
   std::int64_t old_batch = -1, new_batch = -1;
@@ -86,6 +88,7 @@ void Model::reshape(const std::map<std::string, Shape>& shapes) {
   else
     edit.infer_all();
   graph_ = std::move(changed);
+  origin_.reset();
   refresh();
 }
 

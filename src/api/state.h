@@ -17,6 +17,8 @@ struct CompiledModel::State {
   std::string device_name;
   std::vector<Port> inputs, outputs;
   int streams = 1;
+  bool loaded_from_cache = false;
+  std::vector<std::string> warnings;
   std::unique_ptr<devices::Device> device;
   std::unique_ptr<devices::Compiled> compiled;
   mutable std::unique_ptr<api::Streams> executor;  // last: it ends before what its jobs use

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -23,16 +24,42 @@ constexpr std::size_t kHugeFrom = 2 * kHugePage;
 
 std::align_val_t alignment_of(std::size_t size) { return std::align_val_t(size >= kHugeFrom ? kHugePage : kAlignment); }
 
-struct Descriptor {
+// A regular file, open for reading.
+struct Opened {
+  explicit Opened(const std::filesystem::path& path) : fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+    if (fd < 0) {
+      SACCADE_CHECK(errno != ENOENT && errno != ENOTDIR, not_found, "there is no file '{}'", path.string());
+      fail(ErrorCode::unavailable, "cannot open '{}': {}", path.string(), std::strerror(errno));
+    }
+    struct stat status {};
+    const bool known = ::fstat(fd, &status) == 0;
+    if (!known || !S_ISREG(status.st_mode)) {
+      const int reason = errno;
+      ::close(fd);
+      SACCADE_CHECK(known, unavailable, "cannot open '{}': {}", path.string(), std::strerror(reason));
+      fail(ErrorCode::invalid_argument, "'{}' is not a file{}", path.string(), S_ISDIR(status.st_mode) ? " but a folder" : "");
+    }
+    size = static_cast<std::size_t>(status.st_size);
+  }
+  ~Opened() { ::close(fd); }
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+
   int fd;
-  ~Descriptor() { ::close(fd); }
+  std::size_t size = 0;
 };
+
+thread_local OpenedFiles* recording = nullptr;
 
 }  // namespace
 
-FileBytes::FileBytes(std::size_t size, int mapped_descriptor) : size_(size), mapped_(mapped_descriptor >= 0) {
+OpenedFiles::OpenedFiles() noexcept : outer_(recording) { recording = this; }
+
+OpenedFiles::~OpenedFiles() { recording = outer_; }
+
+FileBytes::FileBytes(std::size_t size, int mapped_descriptor, bool shared) : size_(size), mapped_(mapped_descriptor >= 0) {
   if (mapped_) {
-    void* p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, mapped_descriptor, 0);
+    void* p = ::mmap(nullptr, size, shared ? PROT_READ : PROT_READ | PROT_WRITE, shared ? MAP_SHARED : MAP_PRIVATE, mapped_descriptor, 0);
     SACCADE_CHECK(p != MAP_FAILED, unavailable, "cannot map {} bytes: {}", size, std::strerror(errno));
     data_ = static_cast<char*>(p);
   } else {
@@ -50,17 +77,18 @@ FileBytes::~FileBytes() {
     ::operator delete(data_, alignment_of(size_));
 }
 
+std::shared_ptr<FileBytes> FileBytes::map(const std::filesystem::path& path) {
+  const Opened file(path);
+  SACCADE_CHECK(file.size > 0, invalid_model, "'{}' is empty", path.string());
+  return std::shared_ptr<FileBytes>(new FileBytes(file.size, file.fd, true));
+}
+
 std::shared_ptr<FileBytes> FileBytes::open(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) {
-    SACCADE_CHECK(errno != ENOENT && errno != ENOTDIR, not_found, "there is no file '{}'", path.string());
-    fail(ErrorCode::unavailable, "cannot open '{}': {}", path.string(), std::strerror(errno));
-  }
-  const Descriptor guard{fd};
-  struct stat status {};
-  SACCADE_CHECK(::fstat(fd, &status) == 0, unavailable, "cannot open '{}': {}", path.string(), std::strerror(errno));
-  SACCADE_CHECK(S_ISREG(status.st_mode), invalid_argument, "'{}' is not a file{}", path.string(), S_ISDIR(status.st_mode) ? " but a folder" : "");
-  const auto size = static_cast<std::size_t>(status.st_size);
+  const Opened opened(path);
+  const std::size_t size = opened.size;
+  const int fd = opened.fd;
+  for (OpenedFiles* record = recording; record != nullptr; record = record->outer_)
+    if (std::find(record->paths_.begin(), record->paths_.end(), path) == record->paths_.end()) record->paths_.push_back(path);
   if (size > kReadLimit) return std::shared_ptr<FileBytes>(new FileBytes(size, fd));
   std::shared_ptr<FileBytes> file(new FileBytes(size, -1));
   std::size_t done = 0;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace saccade {
 
@@ -17,6 +18,9 @@ class FileBytes {
 
   /// Throws Error: not_found, unavailable (no permission, a read error), invalid_argument (a folder or a device).
   static std::shared_ptr<FileBytes> open(const std::filesystem::path& path);
+  /// Any file mapped for reading alone, shared with whoever else maps it. Writing to bytes() ends the process, and so does
+  /// reading them after the file has been cut off; it may be replaced and removed. Throws as open(), and for an empty file.
+  static std::shared_ptr<FileBytes> map(const std::filesystem::path& path);
   /// A copy of bytes in memory.
   static std::shared_ptr<FileBytes> copy_of(std::span<const char> bytes);
   /// Memory of that size with unspecified contents, to be filled.
@@ -30,11 +34,27 @@ class FileBytes {
   std::span<char> bytes() const noexcept { return {data_, size_}; }
 
  private:
-  FileBytes(std::size_t size, int mapped_descriptor);
+  FileBytes(std::size_t size, int mapped_descriptor, bool shared = false);
 
   char* data_ = nullptr;
   std::size_t size_ = 0;
   bool mapped_ = false;
+};
+
+/// The files that this thread opens with FileBytes while it lives, each once, in order.
+class OpenedFiles {
+ public:
+  OpenedFiles() noexcept;
+  ~OpenedFiles();
+  OpenedFiles(const OpenedFiles&) = delete;
+  OpenedFiles& operator=(const OpenedFiles&) = delete;
+
+  const std::vector<std::filesystem::path>& paths() const noexcept { return paths_; }
+
+ private:
+  friend class FileBytes;
+  std::vector<std::filesystem::path> paths_;
+  OpenedFiles* outer_;
 };
 
 }  // namespace saccade

@@ -2,8 +2,15 @@
 // Multiply-and-fold over 64 bytes at a time, in two lanes that differ in their constants.
 #include "base/hash.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstring>
+#include <memory>
 #include <random>
+
+#include "base/error.h"
 
 namespace saccade {
 namespace {
@@ -40,6 +47,37 @@ Hash128 hash_bytes(const void* data, std::size_t size, std::uint64_t seed) noexc
   const std::uint64_t length = static_cast<std::uint64_t>(size);
   return {fold(state[0] ^ length, state[1] ^ kMix[2]) ^ fold(state[2] ^ kMix[3], state[3] ^ kMix[0]),
           fold(state[0] ^ kMix[3], state[2] ^ length) ^ fold(state[1] ^ kMix[1], state[3] ^ kMix[2])};
+}
+
+std::string to_hex(const Hash128& hash) { return fmt::format("{:016x}{:016x}", hash.high, hash.low); }
+
+std::pair<Hash128, std::uint64_t> hash_file(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  SACCADE_CHECK(fd >= 0 || (errno != ENOENT && errno != ENOTDIR), not_found, "there is no file '{}'", path.string());
+  SACCADE_CHECK(fd >= 0, unavailable, "cannot open '{}': {}", path.string(), std::strerror(errno));
+  constexpr std::size_t kBuffer = std::size_t{256} << 10;  // stays in the second-level cache
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kBuffer);
+  Hash128 hash;
+  std::uint64_t size = 0;
+  for (;;) {
+    std::size_t filled = 0;
+    ssize_t n = 1;
+    while (filled < kBuffer && n != 0) {
+      n = ::read(fd, buffer.get() + filled, kBuffer - filled);
+      if (n < 0 && errno != EINTR) {
+        const int reason = errno;
+        ::close(fd);
+        fail(ErrorCode::unavailable, "cannot read '{}': {}", path.string(), std::strerror(reason));
+      }
+      if (n > 0) filled += static_cast<std::size_t>(n);
+    }
+    const Hash128 piece = hash_bytes(buffer.get(), filled, fold(hash.low ^ kMix[0], hash.high ^ kMix[1]));
+    hash = {piece.low ^ fold(hash.high, kMix[2]), piece.high ^ fold(hash.low, kMix[3])};
+    size += filled;
+    if (filled < kBuffer) break;
+  }
+  ::close(fd);
+  return {hash, size};
 }
 
 std::uint64_t process_seed() {

@@ -5,6 +5,9 @@
 #include <compare>
 #include <cstdint>
 #include <cstddef>
+#include <filesystem>
+#include <string>
+#include <utility>
 
 namespace saccade {
 
@@ -15,6 +18,13 @@ struct Hash128 {
 
 /// The same on every machine for the same bytes and seed; several gigabytes a second.
 Hash128 hash_bytes(const void* data, std::size_t size, std::uint64_t seed) noexcept;
+
+/// 32 hexadecimal digits.
+std::string to_hex(const Hash128& hash);
+
+/// The hash of a file's contents (another than that of the same bytes in one piece) and its size in bytes. The file is read through a
+/// small buffer. Throws Error like FileBytes::open.
+std::pair<Hash128, std::uint64_t> hash_file(const std::filesystem::path& path);
 
 /// A number that differs from process to process.
 std::uint64_t process_seed();

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "graph/cache_format.h"
 #include "graph/graph.h"
 #include "saccade/tensor.h"
 
@@ -21,6 +23,9 @@ struct CompileOptions {
   int streams = 0;  ///< requests that run at once; 0: by the hint
   Hint hint = Hint::latency;
   bool profile = false;  ///< requests keep per-step times
+  bool prepared = false;   ///< the graph is Prepared::graph of the same device
+  const graph::CacheContents* cached = nullptr;  ///< packed weights of the graph, from a file; read during compile() alone
+  std::string cache_folder;  ///< for whoever compiles: devices do not read it
   bool exact = false;    ///< sums of products as the operators define them, without fast algorithms that round otherwise
 };
 
@@ -42,6 +47,13 @@ class Request {
   virtual std::vector<StepProfile> profile() const { return {}; }
 };
 
+/// What a cache keeps of a graph prepared for a device.
+struct Prepared {
+  std::shared_ptr<const graph::Graph> graph;  ///< as it is planned
+  std::vector<graph::PackedConstant> packs;
+  std::size_t fresh = 0;  ///< packs that did not come from CompileOptions::cached
+};
+
 /// A graph prepared for a device. Thread safe. Must outlive its requests.
 class Compiled {
  public:
@@ -49,12 +61,16 @@ class Compiled {
   virtual std::unique_ptr<Request> request() = 0;
   /// The plan, for people.
   virtual std::string describe() const = 0;
+  /// Nothing where there is nothing to keep.
+  virtual std::optional<Prepared> prepared() const { return std::nullopt; }
 };
 
 class Device {
  public:
   virtual ~Device() = default;
   virtual std::string_view name() const = 0;
+  /// Whether it can go on with a graph that passes have changed, and keeps packed weights.
+  virtual bool uses_cache() const { return false; }
   /// The graph as imported; the device runs its own passes.
   virtual std::unique_ptr<Compiled> compile(std::shared_ptr<const graph::Graph> graph, const CompileOptions& options) = 0;
 };

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -12,7 +13,8 @@
 namespace saccade::exporter {
 
 OutputFile::OutputFile(std::filesystem::path path) : path_(std::move(path)), aside_(path_) {
-  aside_ += fmt::format(".{}.part", ::getpid());
+  static std::atomic<int> count{0};
+  aside_ += fmt::format(".{}.{}.part", ::getpid(), ++count);
   file_ = std::fopen(aside_.c_str(), "wb");
   if (file_ == nullptr) failed("open");
 }

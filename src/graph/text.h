@@ -95,6 +95,7 @@ class TextReader {
   std::string_view text_;
   OpLookup ops_;
   std::size_t at_ = 0;
+  std::size_t counted_to_ = 0, counted_lines_ = 0;  // ends of lines before there
   int depth_ = 0;
 };
 

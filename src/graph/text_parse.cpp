@@ -180,7 +180,10 @@ void TextReader::error(const std::string& message) {
 
 std::size_t TextReader::line() {
   skip_space();
-  return 1 + static_cast<std::size_t>(std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at_), '\n'));
+  if (at_ < counted_to_) counted_to_ = counted_lines_ = 0;
+  counted_lines_ += static_cast<std::size_t>(std::count(text_.begin() + static_cast<std::ptrdiff_t>(counted_to_), text_.begin() + static_cast<std::ptrdiff_t>(at_), '\n'));
+  counted_to_ = at_;
+  return 1 + counted_lines_;
 }
 
 bool TextReader::at_end() {

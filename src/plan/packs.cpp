@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/error.h"
 #include "base/hash.h"
 
 namespace saccade::plan {
@@ -50,6 +51,8 @@ class SharedPacks {
   std::size_t kept_ = 64;
 };
 
+bool is_intact(const Tensor& tensor, std::uint64_t hash) { return hash_bytes(tensor.raw(), tensor.size_bytes(), graph::kCacheDataSeed).low == hash; }
+
 SharedPacks& shared_packs() {
   static SharedPacks packs;
   return packs;
@@ -59,9 +62,38 @@ SharedPacks& shared_packs() {
 
 Tensor PackStore::get(const Tensor& constant, const std::string& key, std::int64_t floats, const std::function<void(float*)>& pack) {
   std::scoped_lock lock(mutex_);
-  Entry& entry = entries_[{constant.raw(), key}];
-  if (!entry.packed) entry = {constant, shared_packs().get(constant, key, floats, pack)};
-  return *entry.packed;
+  const Name name{constant.raw(), key};
+  if (const auto known = entries_.find(name); known != entries_.end()) return *known->second.packed;
+  const auto offer = offered_.find(name);
+  if (offer != offered_.end() && offer->second.packed.size() == floats && is_intact(offer->second.packed, offer->second.hash))
+    return *entries_.emplace(name, Entry{constant, std::make_shared<const Tensor>(offer->second.packed)}).first->second.packed;
+  if (const auto doubtful = unverified_.find(constant.raw()); doubtful != unverified_.end()) {
+    SACCADE_CHECK(is_intact(doubtful->second.first, doubtful->second.second), invalid_model, "the weights in the cache are damaged");
+    unverified_.erase(doubtful);
+  }
+  auto packed = shared_packs().get(constant, key, floats, pack);
+  ++packed_here_;
+  return *entries_.emplace(name, Entry{constant, std::move(packed)}).first->second.packed;
+}
+
+void PackStore::offer(const std::vector<graph::PackedConstant>& packs, const std::vector<std::pair<Tensor, std::uint64_t>>& unverified) {
+  std::scoped_lock lock(mutex_);
+  for (const auto& pack : packs) offered_.emplace(Name{pack.source.raw(), pack.key}, pack);
+  for (const auto& [tensor, hash] : unverified) unverified_.emplace(tensor.raw(), std::pair{tensor, hash});
+}
+
+std::vector<graph::PackedConstant> PackStore::all() const {
+  std::scoped_lock lock(mutex_);
+  std::vector<graph::PackedConstant> packs;
+  for (const auto& [name, entry] : entries_) packs.push_back({entry.source, name.second, *entry.packed});
+  for (const auto& [name, pack] : offered_)
+    if (!entries_.contains(name) && is_intact(pack.packed, pack.hash)) packs.push_back({pack.source, pack.key, pack.packed});
+  return packs;
+}
+
+std::size_t PackStore::packed_here() const {
+  std::scoped_lock lock(mutex_);
+  return packed_here_;
 }
 
 std::size_t PackStore::bytes() const {

@@ -174,7 +174,8 @@ Graph specialise(const Graph& graph, std::span<const Shape> shapes) {
   return copy;
 }
 
-Program::Program(std::shared_ptr<Machine> machine, std::shared_ptr<const Graph> graph) : machine_(std::move(machine)), graph_(widen_half(std::move(graph))) {}
+Program::Program(std::shared_ptr<Machine> machine, std::shared_ptr<const Graph> graph, State state)
+    : machine_(std::move(machine)), graph_(state == State::prepared ? std::move(graph) : widen_half(std::move(graph))) {}
 
 std::shared_ptr<const Compilation> Program::compile_for(std::span<const Tensor> inputs) {
   {

@@ -58,12 +58,14 @@ struct Compilation {
 /// Thread safe. Holds at most `kMaxCompilations` compilations, the least recently used is dropped first.
 class Program {
  public:
-  /// The graph's passes have run.
-  Program(std::shared_ptr<Machine> machine, std::shared_ptr<const graph::Graph> graph);
+  /// What the graph has been through. `prepared`: it is the shared_graph() of another program.
+  enum class State { optimised, prepared };
+  Program(std::shared_ptr<Machine> machine, std::shared_ptr<const graph::Graph> graph, State state = State::optimised);
 
   std::shared_ptr<const Compilation> compile(std::span<const Shape> input_shapes);
   std::shared_ptr<const Compilation> compile_for(std::span<const Tensor> inputs);
   const graph::Graph& graph() const { return *graph_; }
+  const std::shared_ptr<const graph::Graph>& shared_graph() const { return graph_; }
   Machine& machine() { return *machine_; }
 
   static constexpr std::size_t kMaxCompilations = 16;

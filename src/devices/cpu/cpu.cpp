@@ -71,6 +71,11 @@ class CpuCompiled final : public Compiled {
     return text;
   }
 
+  std::optional<Prepared> prepared() const override {
+    const plan::PackStore& packs = program_->machine().packs;
+    return Prepared{program_->shared_graph(), packs.all(), packs.packed_here()};
+  }
+
  private:
   std::shared_ptr<plan::Program> program_;
   std::shared_ptr<ThreadPool> pool_;
@@ -80,15 +85,20 @@ class CpuCompiled final : public Compiled {
 class CpuDevice final : public Device {
  public:
   std::string_view name() const override { return "CPU"; }
+  bool uses_cache() const override { return true; }
 
   std::unique_ptr<Compiled> compile(std::shared_ptr<const graph::Graph> graph, const CompileOptions& options) override {
-    auto optimised = std::make_shared<graph::Graph>(*graph);
-    passes::optimise(*optimised);
+    if (!options.prepared) {
+      auto optimised = std::make_shared<graph::Graph>(*graph);
+      passes::optimise(*optimised);
+      graph = std::move(optimised);
+    }
     const int usable = usable_cores();
     int threads = options.threads > 0 ? options.threads : usable;
     if (options.hint == Hint::throughput) threads = 1;  // one request a core
     auto machine = std::make_shared<plan::Machine>(kernels::select(allowed_isa()), options.exact);
-    auto program = std::make_shared<plan::Program>(machine, std::move(optimised));
+    if (options.cached != nullptr) machine->packs.offer(options.cached->packs, options.cached->unverified);
+    auto program = std::make_shared<plan::Program>(machine, std::move(graph), options.prepared ? plan::Program::State::prepared : plan::Program::State::optimised);
     // a model with fixed shapes is planned now, so that the first inference is like the others
     std::vector<Shape> shapes;
     for (graph::ValueId v : program->graph().inputs())
