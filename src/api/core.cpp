@@ -129,7 +129,7 @@ Compilation compile(const Model& model, devices::Device& device, devices::Compil
     result.compiled = device.compile(model.graph(), options);
   }
   const auto prepared = result.compiled->prepared();
-  if (!prepared || (result.from_cache && prepared->fresh == 0)) return result;
+  if (!prepared || (result.from_cache && prepared->fresh <= origin->cached->left_out)) return result;
   if (std::string warning = cache.store(*origin, *prepared); !warning.empty()) result.warnings.push_back(std::move(warning));
   return result;
 }

@@ -30,7 +30,7 @@ constexpr std::string_view kExtension = ".saccade", kPart = ".part";
 // Everything but the model that decides what is in an entry.
 std::string environment() {
   const CacheSizes& caches = cache_sizes();
-  return fmt::format("saccade {} {}\n{} {} {} {}\n{};{}\n", SACCADE_VERSION, build_id(), to_string(allowed_isa()), caches.l1, caches.l2, caches.l3, knob(Knob::skip_pass),
+  return fmt::format("saccade {} {}\n{} {} {} {} {}\n{};{}\n", SACCADE_VERSION, build_id(), cpu_model(), to_string(allowed_isa()), caches.l1, caches.l2, caches.l3, knob(Knob::skip_pass),
                      knob(Knob::stop_after));
 }
 

@@ -42,6 +42,7 @@ struct CacheContents {
   std::string key;                ///< what the network was made of and for
   std::vector<OriginFile> files;  ///< besides those that the key speaks of
   std::vector<PackedConstant> packs;
+  std::size_t left_out = 0;       ///< packs that could not be written, and are packed at every load; only after reading
   /// Constants that were not looked at, with the hashes that they must have: those that are only packed. Only after reading.
   std::vector<std::pair<Tensor, std::uint64_t>> unverified;
 };

@@ -44,7 +44,7 @@ void DenseStep::use_offsets(Index kh, Index kw) {
 
 Tensor pack_dense(Lowering& l, const Tensor& source, const kernels::DensePack& form, Index k_total, const std::string& key) {
   const kernels::DenseShape shape = l.k.dense_shape(k_total, form.n);
-  return l.packs.get(source, std::string(l.k.isa) + "/dense/" + key, shape.packed_floats, [&](float* dst) {
+  return l.packs.get(source, fmt::format("{}/dense{}/{}", l.k.isa, shape.nr, key), shape.packed_floats, [&](float* dst) {
     kernels::DensePack p = form;
     p.dst = dst;
     l.k.dense_pack(p);

@@ -32,7 +32,7 @@ constexpr const char* kNetwork = R"(graph(%image: f32[1,3,24,24]) {
   %wide = Clamp(Convolution(%stem, f32[96,32,1,1]{random 3}) {strides=[1,1]}) {min=0 max=6}
   %deep = Clamp(GroupConvolution(%wide, f32[96,1,1,3,3]{random 4}) {strides=[1,1] pads_begin=[1,1] pads_end=[1,1]}) {min=0 max=6}
   %narrow = Convolution(%deep, f32[32,96,1,1]{random 5}) {strides=[1,1]}
-  %sum = Add(%narrow, %stem)
+  %sum = GroupConvolution(Add(%narrow, %stem), f32[32,1,1,1,1]{random 9})
   %c3 = Relu(Add(Convolution(%sum, f32[128,32,3,3]{random 6}) {strides=[1,1] pads_begin=[1,1] pads_end=[1,1]}, f32[1,128,1,1]{random 7}))
   %pooled = ReduceMean(%c3, i64[2]{2,3}) {keep_dims=false}
   return MatMul(%pooled, f32[128,100]{random 8}) as "scores"
@@ -112,10 +112,15 @@ TEST_F(Cache, NothingIsPackedTheSecondTime) {
   EXPECT_GE(origin->cached->packs.size(), 5u);
   for (const auto& pack : origin->cached->packs) EXPECT_EQ(reinterpret_cast<std::uintptr_t>(pack.packed.raw()) % 64, 0u);
   EXPECT_GE(origin->cached->unverified.size(), 4u);  // weights that only packing would read
+  EXPECT_EQ(origin->cached->left_out, 0u);
   // an entry that lacks a form is written anew, one that has all is not
   const auto before = fs::last_write_time(entries()[0].path);
+  struct stat status {}, again {};
+  ::stat(entries()[0].path.c_str(), &status);
   EXPECT_TRUE(compile().loaded_from_cache());
   EXPECT_NE(before, fs::last_write_time(entries()[0].path));  // used
+  ::stat(entries()[0].path.c_str(), &again);
+  EXPECT_EQ(status.st_ino, again.st_ino);
   const std::string bytes = testing::bytes_of(entries()[0].path);
   EXPECT_TRUE(compile({properties::exact(true)}).loaded_from_cache());
   EXPECT_GE(testing::bytes_of(entries()[0].path).size(), bytes.size());

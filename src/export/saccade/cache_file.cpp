@@ -27,8 +27,10 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 // Constants worth a place of their own. Integers stay in the text: shapes follow from them.
-bool is_large(const Value& value) {
-  return value.alive && value.is_constant() && is_float(value.fact.constant.type()) && value.fact.constant.size() > 64 && !value.uses.empty();
+bool stands_apart(const Value& value, const std::set<const void*>& sources) {
+  if (!value.alive || !value.is_constant() || value.uses.empty()) return false;
+  const Tensor& tensor = value.fact.constant;
+  return is_float(tensor.type()) && tensor.size() > 0 && (tensor.size() > 64 || sources.contains(tensor.raw()));
 }
 
 std::size_t padded(std::size_t size) { return (size + kCacheAlignment - 1) / kCacheAlignment * kCacheAlignment; }
@@ -63,12 +65,14 @@ bool only_packed(const Value& value, const std::set<const void*>& sources) {
 }  // namespace
 
 void write_cache_file(const Graph& graph, const std::filesystem::path& path, const graph::CacheContents& contents) {
+  std::set<const void*> sources;
+  for (const PackedConstant& pack : contents.packs) sources.insert(pack.source.raw());
   Graph copy = graph;
   Edit edit(copy);
   std::vector<const Value*> constants;
   for (std::size_t i = 0; i < graph.value_limit(); ++i) {
     const Value& value = graph[ValueId{static_cast<std::int32_t>(i)}];
-    if (!is_large(value)) continue;
+    if (!stands_apart(value, sources)) continue;
     const Tensor& tensor = value.fact.constant;
     const std::string name = fmt::format("{}{}", graph::kCacheConstantPrefix, constants.size());
     const ValueId input = edit.input(name, {tensor.type(), graph::PartialShape(tensor.shape())});
@@ -79,16 +83,17 @@ void write_cache_file(const Graph& graph, const std::filesystem::path& path, con
   edit.remove_dead();
 
   const auto packs = ordered(contents.packs, constants);
-  std::set<const void*> sources;
-  for (const auto& [pack, source] : packs) sources.insert(pack->source.raw());
   // What is read at every load lies together; constants that only packing reads come last.
   std::vector<Tensor> sections;
   std::size_t end = 0;
+  std::map<std::pair<const void*, std::size_t>, std::size_t> offsets;  // what several constants share stays shared
   const auto place = [&](const Tensor& tensor) {
-    const std::size_t offset = end;
-    sections.push_back(tensor);
-    end = padded(offset + tensor.size_bytes());
-    return offset;
+    const auto [known, added] = offsets.try_emplace({tensor.raw(), tensor.size_bytes()}, end);
+    if (added) {
+      sections.push_back(tensor);
+      end = padded(end + tensor.size_bytes());
+    }
+    return known->second;
   };
   Json entries = Json::array(), pack_entries = Json::array(), files = Json::array();
   entries.get_ref<Json::array_t&>().resize(constants.size());
@@ -105,7 +110,7 @@ void write_cache_file(const Graph& graph, const std::filesystem::path& path, con
   for (const graph::OriginFile& file : contents.files) files.push_back({{"path", file.path}, {"bytes", file.bytes}, {"hash", file.hash}});
 
   const Json header = {{"version", graph::kCacheVersion}, {"name", graph.name}, {"metadata", graph.metadata}, {"key", contents.key}, {"files", files}, {"constants", entries},
-                       {"packs", pack_entries}, {"graph", graph::print(copy, {.max_constant_elements = INT64_MAX})}};
+                       {"packs", pack_entries}, {"left_out", contents.packs.size() - packs.size()}, {"graph", graph::print(copy, {.max_constant_elements = INT64_MAX})}};
   const std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
   OutputFile file(path);
   const auto pad = [&] { file.write(std::string(padded(file.size()) - file.size(), '\0')); };

@@ -9,7 +9,7 @@
 // The header is JSON: {"version", "name", "metadata", "graph": text in which the large constants are further inputs, behind
 // the network's own, "constants": [{"name", "type", "shape", "offset", "hash", "packed": only used in packed form}] for these in
 // order, "key", "files": [{"path", "bytes", "hash"}], "packs": [{"source": index of a constant, or -1 - index of a pack before
-// it, "key", "floats", "offset", "hash"}]}.
+// it, "key", "floats", "offset", "hash"}], "left_out": packs whose source has no name}.
 #pragma once
 
 #include <filesystem>

@@ -126,6 +126,7 @@ CacheFile read_cache_file(std::span<char> bytes, std::shared_ptr<void> owner, Ve
     read_packs(fields.at("packs"), sections, verify, file, constants);
     file.graph->name = fields.at("name").get<std::string>();
     file.graph->metadata = fields.at("metadata").get<std::map<std::string, std::string>>();
+    file.left_out = fields.at("left_out").get<std::size_t>();
     file.key = fields.at("key").get<std::string>();
     for (const json& entry : fields.at("files"))
       file.files.push_back({entry.at("path").get<std::string>(), entry.at("bytes").get<std::uint64_t>(), entry.at("hash").get<std::string>()});
