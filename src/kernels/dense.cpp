@@ -18,6 +18,7 @@ namespace {
 
 constexpr Index kTable = 2048;   // row pointers of a strip, all taps
 constexpr Index kStripRows = 512;
+constexpr Index kSums = 2304;    // of tiles that wait for their epilogue
 constexpr Index kFirstLevelBytes = 32 * 1024;
 constexpr int kMaxVectors = kMainVectors + 1;
 constexpr int kMaxRows = 12;
@@ -99,7 +100,7 @@ void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
   const int vectors = static_cast<int>(p.width / kLanes);
   const bool ragged = p.valid < p.width;
   alignas(64) float bias[kMaxVectors * kLanes];
-  alignas(64) float sums[kMaxRows * kMaxVectors * kLanes];
+  alignas(64) float sums[kSums];
   Index vector_at[kMaxVectors];
   for (Index j = 0; j < p.width; ++j) bias[j] = e.bias && !e.scale && j < p.valid ? e.bias[p.n0 + j] : 0.f;
   for (int j = 0; j < vectors; ++j) {
@@ -139,14 +140,18 @@ void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
     of[small - 1](t, tiles - bigger);
     return;
   }
-  for (Index i = 0; i < tiles; ++i) {
-    const Index rows = i < bigger ? small + 1 : small;
+  // many tiles at once, for the epilogue's constants cost as much as some rows
+  const Index at_once = kSums / (p.width * (small + 1));
+  for (Index i = 0; i < tiles;) {
+    const Index until = smaller(i < bigger ? bigger : tiles, i + at_once), rows = (until - i) * (i < bigger ? small + 1 : small);
     float* const* const out = t.out;
     const float* const* const other = t.other;
-    of[rows - 1](t, 1);
+    t.sums = sums;
+    of[i < bigger ? small : small - 1](t, until - i);
     finish_rows({.epilogue = &e, .sums = sums, .rows = rows, .width = p.width, .n0 = p.n0, .valid = p.valid,
                  .stored = a.lanes == Lanes::full ? p.width : p.valid, .out = out, .other = other, .block_pitch = a.out_block_pitch,
                  .bias_done = !e.scale});
+    i = until;
   }
 }
 
@@ -174,6 +179,8 @@ void dense(const DenseArgs& a, const DenseBand& band) {
 
   const bool even = a.width <= 0 && !a.rows.y;  // so that it is known where rows to come lie
   const Index panels = (band.n_end - band.n_begin + nr - 1) / nr;
+  // one tile alone fetches its weights itself
+  const bool fetch_weights = rows > 1 && 4 * k_total * a.n > a.cache_bytes / 2 && 4 * k_total * nr <= a.cache_bytes / 2;
   Strip s;
   for (Index m = band.m_begin; m < band.m_end; m += strip) {
     fill_strip(a, m, smaller(strip, band.m_end - m), s);
@@ -184,7 +191,7 @@ void dense(const DenseArgs& a, const DenseBand& band) {
       if (n0 >= band.n_begin && n0 < band.n_end) {
         Panel p{n0, width, smaller(width, a.n - n0), a.weights + k_total * n0, k_total * width, {}, {}};
         const bool last = n0 + width >= band.n_end;
-        if (!last && k_total * nr > 4096 && k_total * nr <= 32768) p.weights_ahead = {p.weights + p.floats, p.floats / 16};
+        if (!last && fetch_weights) p.weights_ahead = {p.weights + p.floats, p.floats / 16};
         p.rows_ahead = {next, row_lines};
         next += row_lines * 16;
         if (even && !last) p.out_ahead = a.out + m * a.out_pitch + n0 + width;

@@ -29,7 +29,7 @@ struct TileArgs {
   Index taps, k;
   const float* weights;
   const float* bias;         // NV vectors: what is added to the sums
-  bool direct;               // store by the fields below; else the raw sums of one tile go to `sums`, row by row
+  bool direct;               // store by the fields below; else the raw sums go to `sums`, row by row
   float* const* out;         // first channel of each output row
   const Index* vector_at;    // where in an output row each vector goes
   const float* const* other; // added to each row, or null
@@ -47,6 +47,7 @@ template <int MR, int NV>
 constexpr int kSplit = MR > 1 ? 1 : 8 / NV;
 
 constexpr Index kChunk = 128;
+constexpr Index kAhead = 1024;  // floats
 
 // One tile, whose results or sums are stored. `bias` and what follows the sums are read anew for each: there are no registers to keep them in.
 template <int MR, int NV>
@@ -87,6 +88,7 @@ SACCADE_INLINE void tile(const TileArgs& t) {
     const auto step = [&](Index k, auto s) __attribute__((always_inline)) {
       F b[NV];
       rep<NV>([&](auto j) __attribute__((always_inline)) { b[j] = load(w + j * kLanes); });
+      if constexpr (MR == 1) __builtin_prefetch(w + kAhead, 0, 2);  // bound by loads of weights, each used once
       w += NV * kLanes;
       rep<MR>([&](auto i) __attribute__((always_inline)) {
         const F x = splat(a[i][k]);
@@ -172,6 +174,7 @@ template <int MR, int NV>
     t.rows += MR;
     t.out += MR;
     if (t.other) t.other += MR;
+    if (!t.direct) t.sums += MR * NV * kLanes;
   }
 }
 

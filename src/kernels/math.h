@@ -87,8 +87,11 @@ SACCADE_INLINE F one_plus_exp_neg(F x) {
   const F t = mul_add(y, splat(1.44269504f), splat(12582912.f));
   const F n = t - splat(12582912.f);
   const F r = neg_mul_add(n, splat(-2.12194440e-4f), neg_mul_add(n, splat(0.693359375f), y));
-  const F p = polynomial(r, {0.49999994f, 0.16666521f, 0.04166839f, 0.008368719f, 0.0013814607f});
-  const F e = splat(1.f) + mul_add(p, r * r, r);
+  // Estrin's order: the chain of dependent operations is what this takes
+  const F square = r * r;
+  const F low = mul_add(splat(0.16666521f), r, splat(0.49999994f)), middle = mul_add(splat(0.008368719f), r, splat(0.04166839f));
+  const F p = mul_add(mul_add(splat(0.0013814607f), square, middle), square, low);
+  const F e = splat(1.f) + mul_add(p, square, r);
   return splat(1.f) + as_float(as_int(e) + shift_left<23>(as_int(t)));
 }
 

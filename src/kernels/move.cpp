@@ -51,6 +51,24 @@ SACCADE_INLINE void one(const float* src, float* dst, const Edges& e, Index i, I
   }
 }
 
+// Three planes to pixels of three channels, four at a time.
+void interleave3(const TransposeArgs& a) {
+  const float* src = static_cast<const float*>(a.src);
+  float* dst = static_cast<float*>(a.dst);
+  Index j = 0;
+  for (; j + 4 <= a.columns; j += 4) {
+    const Vector4 r = load4(src + j), g = load4(src + a.src_pitch + j), b = load4(src + 2 * a.src_pitch + j);
+    const Vector4 rg = __builtin_shuffle(r, g, Order{0, 4, 1, 5}), gb = __builtin_shuffle(g, b, Order{1, 5, 2, 6}), br = __builtin_shuffle(b, r, Order{2, 7, 3, 3});
+    const Vector4 out[3] = {__builtin_shuffle(rg, __builtin_shuffle(b, r, Order{0, 5, 0, 5}), Order{0, 1, 4, 5}),
+                            __builtin_shuffle(gb, __builtin_shuffle(r, g, Order{2, 6, 2, 6}), Order{0, 1, 4, 5}),
+                            __builtin_shuffle(br, __builtin_shuffle(g, b, Order{3, 7, 3, 7}), Order{0, 1, 4, 5})};
+    __builtin_memcpy(dst + 3 * j, out, sizeof out);
+  }
+  for (; j < a.columns; ++j) {
+    for (Index i = 0; i < 3; ++i) __builtin_memcpy(dst + 3 * j + i, src + i * a.src_pitch + j, 4);
+  }
+}
+
 template <bool kAffine>
 void transpose_as(const TransposeArgs& a) {
   constexpr Index kTile = 16;  // a cache line of floats either way
@@ -89,7 +107,11 @@ SACCADE_INLINE void image_pixels(const ImageRowArgs& a) {
 
 }  // namespace
 
-void transpose(const TransposeArgs& a) { a.scale || a.shift ? transpose_as<true>(a) : transpose_as<false>(a); }
+void transpose(const TransposeArgs& a) {
+  if (a.scale || a.shift) return transpose_as<true>(a);
+  if (a.rows == 3 && a.dst_pitch == 3) return interleave3(a);
+  transpose_as<false>(a);
+}
 
 void copy_rows(const CopyArgs& a) {
   const char* src = static_cast<const char*>(a.src);
