@@ -80,24 +80,29 @@ SACCADE_INLINE F log1p(F x) {
   return select((u == splat(1.f)) | (x == splat(__builtin_inff())) | (u == zero()), select(u == splat(1.f), x, log(u)), y);
 }
 
-// 1 + e^−x for x from −87 to 87, beyond that as at the ends. The rounding to a whole exponent is done by adding a number
-// whose last place is 1; its low bits then are the exponent.
+// Beyond this a sigmoid is 0 or 1, but for a subnormal number.
+SACCADE_INLINE F within_88(F x) { return min(splat(88.f), max(splat(-88.f), x)); }
+
+// 1 + e^−x for |x| ≤ 88. The rounding to a whole exponent is done by adding a number whose last place is 1; its low bits then
+// are the exponent. The polynomial is evaluated in Estrin's order: the chain of dependent operations is what this takes.
 SACCADE_INLINE F one_plus_exp_neg(F x) {
-  const F y = neg(min(splat(87.f), max(splat(-87.f), x)));
-  const F t = mul_add(y, splat(1.44269504f), splat(12582912.f));
+  const F t = mul_add(x, splat(-1.44269504f), splat(12582912.f));
   const F n = t - splat(12582912.f);
-  const F r = neg_mul_add(n, splat(-2.12194440e-4f), neg_mul_add(n, splat(0.693359375f), y));
-  // Estrin's order: the chain of dependent operations is what this takes
+  const F r = mul_add(n, splat(-2.12194440e-4f), mul_add(n, splat(0.693359375f), x));  // −x = n·ln 2 − r
   const F square = r * r;
-  const F low = mul_add(splat(0.16666521f), r, splat(0.49999994f)), middle = mul_add(splat(0.008368719f), r, splat(0.04166839f));
+  const F low = mul_add(splat(-0.16666521f), r, splat(0.49999994f)), middle = mul_add(splat(-0.008368719f), r, splat(0.04166839f));
   const F p = mul_add(mul_add(splat(0.0013814607f), square, middle), square, low);
-  const F e = splat(1.f) + mul_add(p, square, r);
+  const F e = mul_add(p, square, splat(1.f) - r);
   return splat(1.f) + as_float(as_int(e) + shift_left<23>(as_int(t)));
 }
 
-/// 3 ulp; 0 below −87.
-SACCADE_INLINE F sigmoid(F x) { return select(x < splat(-87.f), zero(), splat(1.f) / one_plus_exp_neg(x)); }
-SACCADE_INLINE F silu(F x) { return select(x < splat(-87.f), zero(), x / one_plus_exp_neg(x)); }
+/// 3 ulp, and 10⁻³⁸.
+SACCADE_INLINE F sigmoid(F x) { return splat(1.f) / one_plus_exp_neg(within_88(x)); }
+/// 3 ulp, and 10⁻³⁶.
+SACCADE_INLINE F silu(F x) {
+  x = max(splat(-88.f), x);
+  return x / one_plus_exp_neg(min(splat(88.f), x));
+}
 
 /// 3 ulp.
 SACCADE_INLINE F tanh(F x) {
@@ -149,7 +154,7 @@ SACCADE_INLINE F gelu_erf(F x) {
 /// x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) / 2
 SACCADE_INLINE F gelu_tanh(F x) {
   const F u = x * mul_add(splat(0.0713548163f), x * x, splat(1.59576912f));
-  return select(u < splat(-87.f), zero(), x / one_plus_exp_neg(u));
+  return select(u < splat(-87.f), zero(), x / one_plus_exp_neg(within_88(u)));
 }
 
 // Lane by lane through the C library: what is rare, or has no short exact form.

@@ -100,6 +100,7 @@ AxisWindow axis_window(const Window& w, std::size_t axis, std::int64_t kernel) {
 
 // Output size and begin/end padding of one axis.
 std::int64_t axis_output(const Window& w, AxisWindow& a, std::int64_t input, bool ceil) {
+  SACCADE_CHECK(input >= 0 && input < std::int64_t{1} << 60, invalid_model, "a window over {} positions", input);
   if (w.auto_pad == AutoPad::same_upper || w.auto_pad == AutoPad::same_lower) {
     const std::int64_t output = (input + a.stride - 1) / a.stride;
     const std::int64_t total = std::max<std::int64_t>(0, (output - 1) * a.stride + a.extent - input);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "ops/concat.h"
 #include "ops/inference.h"
+#include "ops/resize.h"
 
 namespace saccade::plan {
 
@@ -114,6 +115,7 @@ class Chooser {
   std::vector<int> order_of(const Node& node, ValueId out) const {
     const std::string_view name = node.op.name();
     const std::size_t r = rank(out);
+    if (resizes_planes(g_, node)) return natural(r);
     if (r >= 3 && works_on_channels(name)) return channels_last(r);
     if (name == "Transpose") {
       const auto perm = to_i64(g_.constant(node.inputs[1]));
@@ -213,6 +215,13 @@ bool suits(const Strides& strides, const Shape& dims, const std::vector<int>& or
   if (order.empty()) return true;
   const auto inner = static_cast<std::size_t>(order.back());
   return dims[inner] == 1 || strides[inner] == 1;
+}
+
+bool resizes_planes(const Graph& graph, const Node& node) {
+  const auto* resize = node.op.as<ops::Resize>();
+  if (resize == nullptr || resize->mode != ops::ResizeMode::linear || graph.type(node.inputs[0]).element != ElementType::f32) return false;
+  const Shape from = graph.type(node.inputs[0]).shape.shape(), to = graph.type(node.outputs[0]).shape.shape();
+  return from.size() == 4 && to[2] >= from[2] && to[3] >= from[3] && graph.is_output(node.outputs[0]) && graph[node.outputs[0]].uses.empty();
 }
 
 Layouts choose_layouts(const Graph& graph) { return Chooser(graph).choose(); }

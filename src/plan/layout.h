@@ -36,6 +36,10 @@ struct Layouts {
 /// Whether an operator that writes along the innermost dimension of `order` can write to these strides.
 bool suits(const Strides& strides, const Shape& dims, const std::vector<int>& order);
 
+/// Whether a Resize of images makes its output plane by plane, in natural order: an enlarged linear one that is an output of the graph,
+/// which otherwise would be written once with channels innermost and once more in order.
+bool resizes_planes(const graph::Graph& graph, const graph::Node& node);
+
 /// Demands static types everywhere.
 Layouts choose_layouts(const graph::Graph& graph);
 
