@@ -83,6 +83,27 @@ SACCADE_INLINE void finish_block(const FinishArgs& f, Function first) {
   }
 }
 
+// The same in place, on rows of channels that hold their sums and bias already.
+template <class Function>
+SACCADE_INLINE void finish_in_place(const Epilogue& e, float* out, Index pitch, Index rows, Index n, Function first) {
+  const bool combines = e.combine != Combine::none, add = e.combine == Combine::add;
+  float low, high;
+  clip_bounds(e.second, low, high);
+  const F lo = splat(low), hi = splat(high);
+  const auto finish = [&](F x, F other) __attribute__((always_inline)) {
+    if (combines && e.before) x = add ? x + other : x * other;
+    x = first(x);
+    if (combines && !e.before) x = add ? x + other : x * other;
+    return min(hi, max(lo, x));
+  };
+  const float* other = combines ? e.other : out;  // read in any case
+  for (Index r = 0; r < rows; ++r, out += pitch, other += combines ? e.other_pitch : pitch) {
+    Index i = 0;
+    for (; i + kLanes <= n; i += kLanes) store(out + i, finish(load(out + i), load(other + i)));
+    if (i < n) store_n(out + i, finish(load_n(out + i, n - i), load_n(other + i, n - i)), n - i);
+  }
+}
+
 // Activations that finish_block does not have: with a slope a channel first, or any but a clip second.
 void finish_channels(const FinishArgs& f) {
   const Epilogue& e = *f.epilogue;
@@ -120,6 +141,9 @@ void finish_pixels(const Epilogue& e, bool with_first, float* out, Index pitch, 
   if (pitch == n && !e.scale && e.combine == Combine::none && e.first.fn != Fn::prelu && e.second.fn != Fn::prelu) {
     if (with_first) apply_row(e.first, out, out, rows * n);
     return apply_row(e.second, out, out, rows * n);
+  }
+  if (!e.scale && (!with_first || e.first.fn != Fn::prelu) && is_clip(e.second)) {
+    return with_function(with_first ? e.first : Activation{}, [&](auto first) __attribute__((always_inline)) { finish_in_place(e, out, pitch, rows, n, first); });
   }
   for (Index r = 0; r < rows; ++r, out += pitch) {
     const auto combine = [&] {

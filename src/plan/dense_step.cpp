@@ -24,7 +24,8 @@ void DenseStep::run(const Run& run) const {
     a.out = run.floats(out) + b * batch_stride(out);
     if (other.valid()) a.epilogue.other = run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other));
     const double work = flops / static_cast<double>(batch) * 0.01;
-    if (m >= 24) {
+    // what the threads would all read is the smaller part: the weights or the rows
+    if (m >= 24 && (a.n < 2 * m || a.n < 16 * nr)) {
       run.parallel(m, 12, work, [&](Index begin, Index end) { run.k.dense(a, {begin, end, 0, a.n}); });
     } else {
       const Index panels = (a.n + nr - 1) / nr;

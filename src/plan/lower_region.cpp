@@ -36,7 +36,10 @@ class RegionStep final : public Step {
   void run(const Run& run) const override {
     const Geometry& g = middle->g;
     for (Index b = 0; b < g.n; ++b)
-      run.parallel(g.oh, strip, flops / static_cast<double>(g.n) * 0.012, [&](Index begin, Index end, std::byte* scratch) { band(run, b, begin, end, reinterpret_cast<float*>(scratch)); });
+      // each band expands anew the lines that its first window reaches back to
+      run.parallel(
+          g.oh, strip, flops / static_cast<double>(g.n) * 0.012,
+          [&](Index begin, Index end, std::byte* scratch) { band(run, b, begin, end, reinterpret_cast<float*>(scratch)); }, expand ? 1 : 4);
   }
 
   std::size_t scratch() const { return static_cast<std::size_t>(ring_lines * ring_line + strip * middle->g.ow * padded(middle->g.c) + 64) * sizeof(float); }

@@ -14,7 +14,7 @@ namespace saccade::plan {
 inline constexpr double kWorthThreads = 20000;
 
 template <class F>
-void Run::parallel(std::int64_t count, std::int64_t grain, double work, F&& fn) const {
+void Run::parallel(std::int64_t count, std::int64_t grain, double work, F&& fn, int pieces_a_thread) const {
   if (count <= 0) return;
   const auto call = [&](std::int64_t begin, std::int64_t end, [[maybe_unused]] int thread) {
     if constexpr (std::is_invocable_v<F&, std::int64_t, std::int64_t, std::byte*>)
@@ -26,9 +26,8 @@ void Run::parallel(std::int64_t count, std::int64_t grain, double work, F&& fn) 
     call(0, count, 0);
     return;
   }
-  // a few pieces a thread, so that a slow one can be helped
   const std::int64_t blocks = (count + grain - 1) / grain;
-  const std::int64_t pieces = std::min(blocks, static_cast<std::int64_t>(pool->threads()) * 4);
+  const std::int64_t pieces = std::min(blocks, static_cast<std::int64_t>(pool->threads()) * pieces_a_thread);
   pool->run(static_cast<int>(pieces), [&](int piece, int thread) {
     const std::int64_t begin = blocks * piece / pieces * grain, end = std::min(count, blocks * (piece + 1) / pieces * grain);
     if (begin < end) call(begin, end, thread);

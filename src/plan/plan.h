@@ -46,9 +46,10 @@ struct Run {
 
   /// Calls fn(begin, end) on pieces of [0, count), each a multiple of `grain` but the last, on all threads if the whole is
   /// worth it: `work` is an estimate in nanoseconds of one thread. A function of three arguments also gets the memory of the
-  /// thread that it runs on, of the step's scratch_bytes.
+  /// thread that it runs on, of the step's scratch_bytes. A few pieces a thread let the others help a slow one; one is right
+  /// where each piece has work of its own before it begins.
   template <class F>
-  void parallel(std::int64_t count, std::int64_t grain, double work, F&& fn) const;
+  void parallel(std::int64_t count, std::int64_t grain, double work, F&& fn, int pieces_a_thread = 4) const;
 };
 
 /// One piece of work. Run in order; a step may use the threads of the pool within.
