@@ -24,6 +24,7 @@
 #include "ops/softmax.h"
 #include "ops/tile.h"
 #include "ops/topk.h"
+#include "ops/transpose.h"
 #include "ops/trilu.h"
 #include "ops/broadcast.h"
 #include "ops/yolo.h"
@@ -43,13 +44,15 @@ ValueId joined(Rewriting& r, i64 axis, Values parts) { return r.op(ops::Concat{a
 
 }  // namespace
 
-// The image of each box, sampled on the box's grid; samples beside the image are replaced.
+// The image of each box, sampled on the box's grid; samples beside the image are replaced. The grids of all boxes on a single image are
+// sampled as one, so that it need not be repeated for every box.
 Values crop_and_resize(Rewriting& r) {
   const auto& op = r.as<ops::CropAndResize>();
   const PartialShape shape = r.type(0).shape;
   if (r.rank(0) != 4) r.inexpressible("data of rank {}", r.rank(0));
   if (op.method == ops::CropMethod::nearest) r.inexpressible("the method nearest");
-  const ValueId images = r.op(ops::Gather{}, {r.in(0), r.convert(r.in(2), ElementType::i64), r.i64_scalar(0)});
+  const PartialShape boxes = r.type(1).shape;
+  const bool single = shape[0].is_static() && shape[0].size() == 1 && shape[1].is_static() && shape[1].size() > 0 && boxes.ranked() && boxes[0].is_static() && boxes[0].size() > 0;
   ValueId grid[2], inside;
   for (const i64 k : {0, 1}) {  // y, x
     const i64 count = op.crop_size.at(static_cast<std::size_t>(k));
@@ -78,7 +81,11 @@ Values crop_and_resize(Rewriting& r) {
   }
   const ValueId full = r.i64({1, op.crop_size[0], op.crop_size[1], 1});
   const auto spread = [&](ValueId v) { return r.op(ops::Broadcast{ops::BroadcastMode::bidirectional}, {v, full}); };
-  const ValueId samples = r.op(ops::GridSample{true, ops::GridSampleMode::bilinear, ops::GridSamplePadding::border}, {r.convert(images, ElementType::f32), joined(r, 3, {spread(grid[1]), spread(grid[0])})});
+  ValueId places = joined(r, 3, {spread(grid[1]), spread(grid[0])}), images = r.in(0);
+  if (single) places = r.op(ops::Reshape{}, {places, r.i64({1, boxes[0].size() * op.crop_size[0], op.crop_size[1], 2})});
+  else images = r.op(ops::Gather{}, {images, r.convert(r.in(2), ElementType::i64), r.i64_scalar(0)});
+  ValueId samples = r.op(ops::GridSample{true, ops::GridSampleMode::bilinear, ops::GridSamplePadding::border}, {r.convert(images, ElementType::f32), places});
+  if (single) samples = r.op(ops::Transpose{}, {r.op(ops::Reshape{}, {samples, r.i64({shape[1].size(), boxes[0].size(), op.crop_size[0], op.crop_size[1]})}), r.i64({1, 0, 2, 3})});
   return {r.convert(select(r, r.op(ops::Unsqueeze{}, {inside, r.i64({1})}), samples, r.scalar(ElementType::f32, op.extrapolation_value)), r.type(r.out(0)).element)};
 }
 
