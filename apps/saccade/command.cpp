@@ -33,13 +33,14 @@ void on_interrupt(int signal) {
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-/// "--json" without a file name becomes "--json -".
+/// "--json" without a file name becomes "--json -"; "--cache" without a folder "--cache -".
 std::vector<std::string> normalise(int argc, char** argv) {
   std::vector<std::string> arguments;
   for (int i = 1; i < argc; ++i) {
     arguments.emplace_back(argv[i]);
-    if (arguments.back() != "--json") continue;
     const std::string_view next = i + 1 < argc ? argv[i + 1] : "";
+    if (arguments.back() == "--cache" && (next.empty() || next.starts_with('-'))) arguments.emplace_back("-");
+    if (arguments.back() != "--json") continue;
     if (next != "-" && !next.ends_with(".json")) arguments.emplace_back("-");
   }
   return arguments;

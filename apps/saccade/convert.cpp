@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "api/model_cache.h"
 #include "base/error.h"
 #include "command.h"
 #include "conversion.h"
@@ -21,7 +22,7 @@ struct Options {
   ModelOptions model;
   std::vector<std::string> inputs, outputs, shapes, means, scales, layouts;
   std::string input_model, saved_model_dir, input_proto, meta_graph, checkpoint, output_dir, model_name;  // mo's names
-  std::string output, to, data_type = "FP32", verify, reference_input, config, pipeline, mean_file, mean_offsets, frozen, tolerance_text;
+  std::string output, to, cache, data_type = "FP32", verify, reference_input, config, pipeline, mean_file, mean_offsets, frozen, tolerance_text;
   std::int64_t batch = 0;
   double scale = 1, tolerance = 1e-4;
   bool reverse = false, fp16 = false, check = false, explain = false;
@@ -149,6 +150,7 @@ void add_options(Command& command, Options& o) {
   o.model.add_reading(command);
   command.add("-o,--output_model", o.output, "the .xml, .onnx or .saccade to write, or a folder [MODEL.xml here]").value("FILE|DIR");
   command.add("--to", o.to, "ir, onnx, or saccade, its own file: optimised, read by mapping [as the file's name says, else ir]").value("FORMAT").among({"ir", "onnx", "saccade"});
+  command.add("--cache", o.cache, "write no file, but keep the model as it is prepared for this machine in that folder [SACCADE_CACHE_DIR], where --cache-dir finds it").value("[DIR]");
   command.add("--compress_to_fp16", o.fp16, "store the weights in half precision");
   command.add("--data_type", o.data_type, "precision of the weights: FP32, FP16, float, half").value("TYPE").show_default();
   command.add("--ir_version", o.ir_version, "11, or 10 for OpenVINO of 2020 and 2021").value("N").show_default();
@@ -187,6 +189,21 @@ void add_options(Command& command, Options& o) {
   command.add_json_option();
 }
 
+// Prepares the model as other verbs would, for them to find.
+int keep_prepared(const Command& command, const Options& o) {
+  if (!o.inputs.empty() || !o.outputs.empty() || !o.shapes.empty() || !o.means.empty() || !o.scales.empty() || !o.layouts.empty() || !o.output.empty() || o.reverse || o.batch > 0)
+    throw UsageError("--cache keeps a model as its file has it; write a changed one to a file, and keep that");
+  const auto folder = api::cache_folder(o.cache == "-" ? "" : o.cache);
+  if (folder.empty()) throw UsageError("which folder? --cache DIR, or set SACCADE_CACHE_DIR");
+  const Model model = o.model.read_through(folder, ModelOptions::Unknown::stays);
+  const CompiledModel compiled = Core().compile_model(model, o.model.device, {properties::cache_dir(folder.string())});
+  SACCADE_CHECK(compiled.warnings().empty(), unavailable, "{}", compiled.warnings()[0]);
+  const auto file = api::ModelCache(folder).entry(model.origin()->key).string();
+  if (command.json()) command.write_json(Json({{"model", o.model.path}, {"files", {file}}, {"there_already", compiled.loaded_from_cache()}}).dump(2));
+  if (!command.json_on_stdout()) fmt::print("{}{}\n", file, compiled.loaded_from_cache() ? " (it was there)" : "");
+  return kDone;
+}
+
 }  // namespace
 
 int verb_convert(int argc, char** argv) {
@@ -196,6 +213,7 @@ int verb_convert(int argc, char** argv) {
   add_options(command, o);
   return command.run(argc, argv, [&]() -> int {
     take_old_names(o);
+    if (!o.cache.empty()) return keep_prepared(command, o);
     const Conversion conversion = conversion_from(o);
     if (conversion.ir_version != 10 && conversion.ir_version != 11) throw UsageError("--ir_version is 10 or 11");
     if (o.check) return report_problems(command, check(conversion));

@@ -32,6 +32,7 @@ constexpr Verb kVerbs[] = {
     {"eval", verb_eval, "compare detections with annotations: the COCO figures"},
     {"demo", nullptr, "run the bundled detector on a video that it renders"},
     {"compat", verb_compat, "take the command line of an old tool: mo, ovc"},
+    {"cache", verb_cache, "look after a folder of prepared models"},
     {"doctor", verb_doctor, "say what this machine offers and what saccade makes of it"},
 };
 

@@ -13,6 +13,21 @@
 #include "devices/registry.h"
 
 namespace saccade::cli {
+namespace {
+
+/// Unknown sizes of inputs become 1, so that the model can be prepared for one size.
+void fix_unknown_sizes(Model& model) {
+  std::map<std::string, Shape> fixed;
+  for (const Port& port : model.inputs()) {
+    if (port.is_static() || !port.ranked) continue;
+    Shape shape = port.shape;
+    std::replace_if(shape.begin(), shape.end(), [](std::int64_t size) { return size < 0; }, std::int64_t{1});
+    fixed[port.name] = std::move(shape);
+  }
+  if (!fixed.empty()) model.reshape(fixed);
+}
+
+}  // namespace
 
 void ModelOptions::add_model(Command& command, Cuts cuts) {
   command.add("model", path, "the model: a file of any format, or a folder").value("MODEL").required();
@@ -97,9 +112,15 @@ CompiledModel ModelOptions::compile(const Model& model, Properties properties, s
 
 Model ModelOptions::read(Unknown sizes) const {
   const auto folder = api::cache_folder(cache_dir_);
-  if (!caches_ || folder.empty() || !devices::make_device(device)->uses_cache()) return import(sizes);
-  const std::string changes = fmt::format("{} {} {}", batch, fmt::join(shapes, " "), sizes == Unknown::becomes_one ? "ones" : "");
-  return api::read_through_cache(folder, path, read_options(), changes, [options = *this, sizes] { return options.import(sizes); });
+  return caches_ && !folder.empty() ? read_through(folder, sizes) : import(sizes);
+}
+
+Model ModelOptions::read_through(const std::filesystem::path& folder, Unknown sizes) const {
+  if (!devices::make_device(device)->uses_cache()) return import(sizes);
+  std::function<void(Model&)> fix;
+  if (sizes == Unknown::becomes_one) fix = fix_unknown_sizes;
+  const std::string changes = batch > 0 || !shapes.empty() ? fmt::format("{} {}", batch, fmt::join(shapes, " ")) : "";
+  return api::read_through_cache(folder, path, read_options(), changes, [options = *this] { return options.import(Unknown::stays); }, fix);
 }
 
 Model ModelOptions::import(Unknown sizes) const {
@@ -115,15 +136,7 @@ Model ModelOptions::import(Unknown sizes) const {
     wanted[name] = parse_shape(equals == std::string::npos ? entry : entry.substr(equals + 1));
   }
   if (!wanted.empty()) model.reshape(wanted);
-  if (sizes == Unknown::stays) return model;
-  std::map<std::string, Shape> fixed;
-  for (const Port& port : model.inputs()) {
-    if (port.is_static() || !port.ranked) continue;
-    Shape shape = port.shape;
-    std::replace_if(shape.begin(), shape.end(), [](std::int64_t size) { return size < 0; }, std::int64_t{1});
-    fixed[port.name] = std::move(shape);
-  }
-  if (!fixed.empty()) model.reshape(fixed);
+  if (sizes == Unknown::becomes_one) fix_unknown_sizes(model);
   return model;
 }
 

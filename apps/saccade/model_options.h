@@ -33,6 +33,8 @@ struct ModelOptions {
   /// Reads the model and gives its inputs the shapes asked for; sizes that are not known then may become 1, so that the model can be
   /// prepared for one size. Through the cache, if add_cache() was called and there is one.
   Model read(Unknown sizes = Unknown::stays) const;
+  /// The same through the cache in this folder.
+  Model read_through(const std::filesystem::path& folder, Unknown sizes) const;
   /// Compiles with these properties and what the options say, and warns on stderr of what went wrong without harm.
   CompiledModel compile(const Model& model, Properties properties, std::string_view verb) const;
 

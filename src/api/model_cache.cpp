@@ -172,24 +172,55 @@ std::uint64_t cache_limit() {
   return megabytes << 20;
 }
 
-Model read_through_cache(const fs::path& folder, const fs::path& path, const ReadOptions& options, std::string_view changes, const std::function<Model()>& read) {
+bool is_of_this_machine(std::string_view key) { return key.starts_with(environment()); }
+
+std::string model_in_key(std::string_view key) {
+  std::size_t begin = 0;
+  for (int line = 0; line < 3; ++line) {  // as environment() writes them
+    begin = key.find('\n', begin);
+    if (begin == std::string_view::npos) return {};
+    ++begin;
+  }
+  const std::string_view path = key.substr(begin, key.find('\n', begin) - begin);
+  return path.starts_with('/') ? std::string(path) : std::string();
+}
+
+Model read_through_cache(const fs::path& folder, const fs::path& path, const ReadOptions& options, std::string_view changes, const std::function<Model()>& read,
+                         const std::function<void(Model&)>& fix) {
+  const auto sized = [fix](const Model& model) {
+    return !fix || std::all_of(model.inputs().begin(), model.inputs().end(), [](const Port& port) { return port.is_static(); });
+  };
+  const auto read_sized = [read, fix, sized] {
+    Model model = read();
+    if (!sized(model)) fix(model);
+    return model;
+  };
   std::error_code error;
   const fs::path file = fs::is_directory(path, error) ? tensorflow::model_in_folder(path) : path;
-  if (file.empty() || !fs::is_regular_file(file, error)) return read();  // which says what is wrong
+  if (file.empty() || !fs::is_regular_file(file, error)) return read_sized();  // which says what is wrong
   auto origin = std::make_shared<ModelOrigin>();
   origin->folder = folder;
-  origin->key = key_of(file, options, changes);
-  origin->read = read;
+  origin->read = read_sized;
+  const std::string key = key_of(file, options, changes), fixed_key = key + "sizes fixed";
   const ModelCache cache(folder);
-  Model model;
-  if ((origin->cached = cache.find(origin->key)) != nullptr) {
-    model = Model(origin->cached->graph);
-  } else {
-    const OpenedFiles opened;
-    model = read();
-    for (const fs::path& other : opened.paths())
-      if (!fs::equivalent(other, file, error)) origin->files.push_back(origin_file(other));
+  for (const bool fixed : {false, true}) {
+    if (fixed && !fix) break;
+    const std::string& one = fixed ? fixed_key : key;
+    origin->key = one;
+    origin->cached = cache.find(one);
+    if (!origin->cached) continue;
+    Model model(origin->cached->graph);
+    if (!sized(model)) continue;
+    model.set_origin(std::move(origin));
+    return model;
   }
+  origin->cached.reset();
+  const OpenedFiles opened;
+  Model model = read();
+  origin->key = sized(model) ? key : fixed_key;
+  if (!sized(model)) fix(model);
+  for (const fs::path& other : opened.paths())
+    if (!fs::equivalent(other, file, error)) origin->files.push_back(origin_file(other));
   model.set_origin(std::move(origin));
   return model;
 }

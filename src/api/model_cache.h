@@ -59,10 +59,14 @@ std::filesystem::path cache_folder(const std::string& asked);
 /// What the knob says, in bytes.
 std::uint64_t cache_limit();
 
+/// Of an entry's key: whether this build of saccade may use it here, and the path of the model; empty where that was not in a file.
+bool is_of_this_machine(std::string_view key);
+std::string model_in_key(std::string_view key);
+
 /// The model in a file as the cache has it, or read() where it does not. `changes` says what read() does to the model besides reading the
-/// file with these options.
+/// file with these options. `fix` then gives sizes to the inputs of a model in which some are unknown; null: they stay so.
 Model read_through_cache(const std::filesystem::path& folder, const std::filesystem::path& path, const ReadOptions& options, std::string_view changes,
-                         const std::function<Model()>& read);
+                         const std::function<Model()>& read, const std::function<void(Model&)>& fix = nullptr);
 
 /// For a model without an origin: one by its contents, with the entry if there is one.
 std::shared_ptr<const ModelOrigin> origin_by_contents(const std::filesystem::path& folder, const Model& model);

@@ -3,6 +3,7 @@
 """command_test.py SACCADE: the command as its users meet it: help, exit codes, messages, JSON, files, Ctrl-C."""
 import ast
 import json
+import os
 import pathlib
 import re
 import signal
@@ -174,6 +175,38 @@ class CommandTest(unittest.TestCase):
         self.assertIsNone(re.search(r"<script|https?://|<link|@import", text))
         self.assertEqual([p.name for p in self.folder.iterdir() if p.name.endswith(".part")], [])
         self.assertIn("written", self.run_saccade("bench", self.model, "--time", 0.02, "--report", self.folder / "none" / "x.html", code=1).stderr)
+
+    def test_cache(self):
+        folder = self.folder / "cache"
+        first = json.loads(self.run_saccade("convert", self.model, "--cache", folder, "--json").stdout)
+        self.assertFalse(first["there_already"])
+        self.assertEqual([str(p) for p in folder.iterdir()], first["files"])
+        self.assertTrue(json.loads(self.run_saccade("convert", self.model, "--cache", folder, "--json").stdout)["there_already"])
+        for verb in (("bench", self.model, "--time", 0.02), ("infer", self.model, "-i", self.image)):
+            self.run_saccade(*verb, "--cache-dir", folder)
+        self.assertEqual(len(list(folder.iterdir())), 1)
+        self.assertIn("tiny.onnx", self.run_saccade("cache", "ls", folder).stdout)
+        self.run_saccade("cache", "verify", folder)
+        entry = pathlib.Path(first["files"][0])
+        data = bytearray(entry.read_bytes())
+        data[len(data) // 2] ^= 1
+        entry.write_bytes(data)
+        result = subprocess.run([SACCADE, "cache", "verify", folder], capture_output=True, text=True, timeout=60)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("damaged", result.stdout)
+        self.assertTrue(json.loads(self.run_saccade("cache", "ls", folder, "--json").stdout)[0]["damaged"])
+        self.run_saccade("bench", self.model, "--time", 0.02, "--cache-dir", folder)  # makes it anew
+        self.run_saccade("cache", "verify", folder)
+        self.run_saccade("cache", "prune", folder, "--max-mb", 0)
+        self.assertEqual(list(folder.iterdir()), [])
+        for args in (("convert", self.model, "--cache"), ("cache", "ls"), ("cache", "clean", folder), ("convert", self.model, "--cache", folder, "--batch", 2)):
+            self.assertEqual(subprocess.run([SACCADE, *map(str, args)], capture_output=True, timeout=60).returncode, 2, args)
+        environment = dict(os.environ, SACCADE_CACHE_DIR=str(folder))
+        for args in (("convert", self.model, "--cache"), ("cache", "ls"), ("bench", self.model, "--time", 0.02)):
+            self.assertEqual(subprocess.run([SACCADE, *map(str, args)], env=environment, capture_output=True, timeout=60).returncode, 0, args)
+        result = subprocess.run([SACCADE, "bench", self.model, "--time", "0.02", "--cache-dir", self.model], capture_output=True, text=True, timeout=60)
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("warning", result.stderr)
 
     def test_convert(self):
         out = self.folder / "ir" / "tiny.xml"

@@ -324,8 +324,18 @@ TEST_F(Cache, TheReferenceDeviceDoesNotTakePart) {
 }
 
 TEST_F(Cache, SizesThatAreNotKnown) {
+  const auto fix = [](Model& m) { m.set_batch(2); };
+  const auto sized = [&] { return api::read_through_cache(cache, model, {}, "", [&] { return Core().read_model(model); }, fix); };
+  EXPECT_EQ(sized().inputs()[0].shape[0], 1);  // nothing to fix
+  Core().compile_model(sized());
+  EXPECT_TRUE(Core().compile_model(sized()).loaded_from_cache());
+  EXPECT_TRUE(compile().loaded_from_cache());  // the same entry
   write_model(model, std::string(kNetwork).replace(std::string(kNetwork).find("[1,3,24,24]"), 11, "[?,3,24,24]"));
-  compile();
+  EXPECT_EQ(sized().inputs()[0].shape[0], 2);
+  Core().compile_model(sized());
+  EXPECT_TRUE(Core().compile_model(sized()).loaded_from_cache());
+  EXPECT_FALSE(compile().loaded_from_cache());
+  EXPECT_EQ(sized().inputs()[0].shape[0], 2);
   const CompiledModel compiled = compile();
   EXPECT_TRUE(compiled.loaded_from_cache());
   InferRequest request = compiled.create_infer_request();
