@@ -14,9 +14,9 @@ places: 98 % of the rows count.
 Where two results are further apart than the limit (--always: everywhere), the written file is evaluated by the device REFERENCE too, in f64,
 and the distances of both from it are printed. Ours may be at most twice the peer's, OpenVINO's, or the limit. The peer's is good below the limit;
 up to ten times ours, since then both are off by the rounding that the model amplifies; and up to twice what the peer is off that has read the
-original by itself, where it can (OpenVINO, for what we read again). Where activations are rounded to 8 bits, ties decide: there the limit is at least what the reference itself
-moves by when one number of a thousand in its input does by a 255th. OpenVINO runs without its kernels of 8 bits where it can, ONNX Runtime
-without its rewriting of quantised networks.
+original by itself, where it can (OpenVINO, for what we read again). Where activations are rounded to 8 bits, ties decide: there the limit is
+at least what the reference itself moves by when one number of a thousand in its input does by a 255th. OpenVINO runs without its kernels of
+8 bits where it can, ONNX Runtime without its rewriting of quantised networks.
 Unknown dimensions become 1, or 320 for images (the two long ones of four); --shape is that of inputs of unknown rank. Needs numpy, openvino,
 onnxruntime. Exit code 1 if anything misses.
 """
