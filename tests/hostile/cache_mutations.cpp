@@ -57,6 +57,11 @@ TEST(CacheFile, Mutations) {
     const std::string damaged = mutated(bytes, static_cast<unsigned>(seed), seed % 2 == 0 ? 0 : 16);
     check_reader([&] { import::read_model_bytes(damaged); }, "seed " + std::to_string(seed), tally);
   }
+  // a header that somebody wrote so
+  for (int seed = 0; seed < mutations; ++seed) {
+    const std::string damaged = with_header(bytes, mutated(header_in(bytes), static_cast<unsigned>(seed)));
+    check_reader([&] { import::read_model_bytes(damaged); }, "header, seed " + std::to_string(seed), tally);
+  }
   for (std::size_t n = 0; n < bytes.size(); n += 7) check_reader([&] { import::read_model_bytes(std::span(bytes).first(n)); }, "cut at " + std::to_string(n), tally);
   tally.print("written");
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -14,6 +15,8 @@
 #include <random>
 #include <string>
 
+#include "base/hash.h"
+#include "graph/cache_format.h"
 #include "saccade/error.h"
 
 namespace saccade::testing {
@@ -48,6 +51,23 @@ inline std::string mutated(std::string bytes, unsigned seed, std::size_t keep = 
     }
   }
   return bytes;
+}
+
+/// A file of saccade's own format with another header, and a hash as if it had been written so.
+inline std::string with_header(const std::string& bytes, const std::string& header) {
+  std::uint64_t old_size = 0;
+  std::memcpy(&old_size, bytes.data() + 8, 8);
+  const std::uint64_t numbers[2] = {header.size(), hash_bytes(header.data(), header.size(), graph::kCacheHeaderSeed).low};
+  std::string out = bytes.substr(0, 8) + std::string(reinterpret_cast<const char*>(numbers), 16) + header;
+  const auto padded = [](std::size_t size) { return (size + 63) / 64 * 64; };
+  out.resize(padded(out.size()));
+  return out + bytes.substr(padded(24 + old_size));
+}
+
+inline std::string header_in(const std::string& bytes) {
+  std::uint64_t size = 0;
+  std::memcpy(&size, bytes.data() + 8, 8);
+  return bytes.substr(24, size);
 }
 
 struct Tally {

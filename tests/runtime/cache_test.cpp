@@ -218,6 +218,27 @@ TEST_F(Cache, DamageIsNoticedAndMended) {
   EXPECT_EQ(names().size(), 1u);
 }
 
+TEST_F(Cache, HostileHeadersDoNoHarm) {
+  compile();
+  const fs::path entry = entries()[0].path;
+  const std::string whole = testing::bytes_of(entry);
+  const int count = std::getenv("SACCADE_CACHE_MUTATIONS") != nullptr ? std::atoi(std::getenv("SACCADE_CACHE_MUTATIONS")) : 300;
+  const std::string header = testing::header_in(whole);
+  const std::size_t numbers = header.find("\"constants\""), text = header.find("\"graph\"");
+  ASSERT_LT(numbers, text);
+  testing::Tally tally;
+  for (int seed = 0; seed < count; ++seed) {
+    // sizes, places and sources of what is in the file, and every third time the graph
+    std::string part = seed % 3 == 0 ? header.substr(text) : header.substr(numbers, text - numbers);
+    part = testing::mutated(part, static_cast<unsigned>(seed));
+    const std::string changed = seed % 3 == 0 ? header.substr(0, text) + part : header.substr(0, numbers) + part + header.substr(text);
+    fs::remove(entry);
+    std::ofstream(entry, std::ios::binary) << testing::with_header(whole, changed);
+    testing::check_reader([&] { run(compile()); }, "seed " + std::to_string(seed), tally);
+  }
+  tally.print("entries");
+}
+
 TEST_F(Cache, DamagedWeightsAreNoticed) {
   compile();
   const fs::path entry = entries()[0].path;
