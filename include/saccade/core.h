@@ -51,7 +51,8 @@ struct Key {
 };
 
 inline constexpr Key<Hint> hint{"PERFORMANCE_HINT"};
-/// Threads in all; 0, the default: as many cores as affinity and the cgroup's quota allow.
+/// Threads in all; 0, the default: as many cores as affinity and the cgroup's quota allow. One request never gets more
+/// than can run at once.
 inline constexpr Key<int> threads{"INFERENCE_NUM_THREADS"};
 /// Runs at once; 0, the default: by the hint.
 inline constexpr Key<int> streams{"NUM_STREAMS"};

@@ -154,7 +154,7 @@ CompiledModel Core::compile_model(const Model& model, const std::string& device,
   devices::CompileOptions options = options_from(properties);
   const int threads = options.threads > 0 ? options.threads : usable_cores();
   if (options.streams == 0) options.streams = options.hint == devices::Hint::throughput ? threads : 1;
-  options.threads = std::max(1, threads / options.streams);
+  options.threads = std::clamp(threads / options.streams, 1, most_threads());
   auto state = std::make_shared<CompiledModel::State>();
   state->inputs = model.inputs();
   state->outputs = model.outputs();

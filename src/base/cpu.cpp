@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -190,8 +191,8 @@ std::vector<int> affinity() {
   return cores;
 }
 
-std::optional<double> cgroup_quota() {
-  std::ifstream file("/proc/self/cgroup");
+std::optional<double> cgroup_quota(const std::string& root) {
+  std::ifstream file(root + "/proc/self/cgroup");
   std::optional<double> least;
   for (std::string line; std::getline(file, line);) {  // "0::/group" or "4:cpu,cpuacct:/group"
     const auto first = line.find(':'), second = line.find(':', first + 1);
@@ -199,8 +200,10 @@ std::optional<double> cgroup_quota() {
     const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
     const bool version_2 = controllers == ",,";
     if (!version_2 && controllers.find(",cpu,") == std::string::npos) continue;
-    const auto quota = least_quota(version_2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu", line.substr(second + 1));
-    if (quota) least = std::min(*quota, least.value_or(*quota));
+    // where both versions are in use, the second lies in a folder of its own
+    constexpr const char* kMounts[2][2] = {{"cpu", "cpu,cpuacct"}, {"", "unified"}};
+    for (const char* mount : kMounts[version_2 ? 1 : 0])
+      if (const auto quota = least_quota(fs::path(root + "/sys/fs/cgroup") / mount, line.substr(second + 1))) least = std::min(*quota, least.value_or(*quota));
   }
   return least;
 }
@@ -209,6 +212,12 @@ int usable_cores() {
   int cores = std::max(1, static_cast<int>(affinity().size()));
   if (const auto quota = cgroup_quota()) cores = std::min(cores, std::max(1, static_cast<int>(*quota)));
   return cores;
+}
+
+int most_threads() {
+  int threads = std::max(1, static_cast<int>(affinity().size()));
+  if (const auto quota = cgroup_quota()) threads = std::min(threads, std::max(1, static_cast<int>(std::ceil(*quota))));
+  return threads;
 }
 
 std::string_view to_string(Isa isa) noexcept { return kIsaNames[static_cast<std::size_t>(isa)]; }

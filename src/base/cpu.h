@@ -20,9 +20,12 @@ int online_cores();
 /// The cores that this thread's affinity allows, by number.
 std::vector<int> affinity();
 /// The processor time that the cgroup and those above it grant, in cores, e.g. 1.5; nothing where there is no limit.
-std::optional<double> cgroup_quota();
+/// Versions 1 and 2. `root`: where /proc and /sys lie, for tests.
+std::optional<double> cgroup_quota(const std::string& root = {});
 /// How many threads are worth having: the affinity, at most the whole cores of the quota, at least 1.
 int usable_cores();
+/// How many threads of one request can run at once: the affinity, at most the quota rounded up. More would wait for one another.
+int most_threads();
 
 /// Instruction set levels for which the kernels are compiled, lowest first.
 enum class Isa : std::uint8_t { scalar, avx2, avx512, avx512_vnni };

@@ -90,6 +90,24 @@ TEST(ThreadPool, LeavesTheCallerAsItWas) {
   EXPECT_GT(tiny * 2, 0.f);
 }
 
+double used_ms(clockid_t clock) {
+  timespec t;
+  clock_gettime(clock, &t);
+  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
+}
+
+// Processor time, so that what else runs on the machine does not matter.
+TEST(ThreadPool, SleepsWhenIdle) {
+  ThreadPool pool({.threads = 2});
+  std::atomic<int> sum{0};
+  for (int round = 0; round < 3; ++round) {
+    pool.run(64, [&](int band) { sum += band; });
+    const double before = used_ms(CLOCK_PROCESS_CPUTIME_ID);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    EXPECT_LT(used_ms(CLOCK_PROCESS_CPUTIME_ID) - before, 1.0);
+  }
+}
+
 TEST(FlushDenormals, OnlyWhileItLives) {
   volatile float tiny = std::numeric_limits<float>::denorm_min();
 #ifdef __x86_64__
