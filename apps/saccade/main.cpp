@@ -26,6 +26,7 @@ constexpr Verb kVerbs[] = {
     {"info", verb_info, "say what a model is: inputs, outputs, operators, size, what is unsupported"},
     {"infer", verb_infer, "run a model on .npy files or photos and write its outputs"},
     {"bench", verb_bench, "measure how fast a model runs"},
+    {"tune", verb_tune, "measure the choices in a plan that the rules are not sure of"},
     {"convert", verb_convert, "write a model of any format as OpenVINO IR or ONNX"},
     {"diff", verb_diff, "compare two models, layer by layer"},
     {"detect", nullptr, "find objects on photos and in video"},

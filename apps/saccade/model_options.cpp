@@ -101,10 +101,12 @@ ReadOptions ModelOptions::read_options() const {
 void ModelOptions::add_cache(Command& command) {
   caches_ = true;
   command.add("--cache-dir", cache_dir_, "keep the prepared model in this folder, and take it from there the next time").value("DIR");
+  command.add("--tuning", tuning_, "choices that saccade tune measured on this machine").value("FILE");
 }
 
 CompiledModel ModelOptions::compile(const Model& model, Properties properties, std::string_view verb) const {
   if (!cache_dir_.empty()) properties.push_back(properties::cache_dir(cache_dir_));
+  if (!tuning_.empty()) properties.push_back(properties::tuning(tuning_));
   CompiledModel compiled = Core().compile_model(model, device, properties);
   for (const std::string& warning : compiled.warnings()) fmt::print(stderr, "saccade {}: warning: {}\n", verb, warning);
   return compiled;

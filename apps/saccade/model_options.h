@@ -25,7 +25,7 @@ struct ModelOptions {
   void add_reading(Command& command, Cuts cuts = Cuts::by_long_names);
   void add_device(Command& command);
   void add_shapes(Command& command);
-  /// Adds --cache-dir, for verbs that compile the model.
+  /// Adds --cache-dir and --tuning, for verbs that compile the model.
   void add_cache(Command& command);
 
   ReadOptions read_options() const;
@@ -40,7 +40,7 @@ struct ModelOptions {
 
  private:
   Model import(Unknown sizes) const;
-  std::string cache_dir_;
+  std::string cache_dir_, tuning_;
   bool caches_ = false;
 };
 

@@ -8,6 +8,7 @@ int verb_info(int argc, char** argv);
 int verb_infer(int argc, char** argv);
 int verb_bench(int argc, char** argv);
 int verb_cache(int argc, char** argv);
+int verb_tune(int argc, char** argv);
 int verb_convert(int argc, char** argv);
 int verb_compat(int argc, char** argv);
 int verb_diff(int argc, char** argv);

@@ -64,6 +64,9 @@ inline constexpr Key<bool> exact{"EXACT"};
 /// the model, beyond a look whether it changed. Entries belong to a model's contents, this build of saccade and this kind of machine;
 /// damaged ones are made again. A folder that cannot be written is a warning. Empty: what SACCADE_CACHE_DIR says.
 inline constexpr Key<std::string> cache_dir{"CACHE_DIR"};
+/// A file of choices that `saccade tune` measured on this machine; what it says of other machines is left aside. Error(not_found |
+/// invalid_model) where it cannot be read. Empty: what SACCADE_TUNING says.
+inline constexpr Key<std::string> tuning{"TUNING"};
 /// Requests keep the time of every step.
 inline constexpr Key<bool> profile{"PERF_COUNT"};
 

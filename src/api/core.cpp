@@ -77,6 +77,7 @@ constexpr PropertyRow kProperties[] = {
     {properties::streams.name, "a number from 0 to 4096", [](const auto& v, auto& o) { return read_count(v, o.streams); }},
     {properties::exact.name, "true or false", [](const auto& v, auto& o) { return read_switch(v, o.exact); }},
     {properties::cache_dir.name, "the path of a folder", [](const auto& v, auto& o) { return read_text(v, o.cache_folder); }},
+    {properties::tuning.name, "the path of a file", [](const auto& v, auto& o) { return read_text(v, o.tuning); }},
     {properties::profile.name, "true or false", [](const auto& v, auto& o) { return read_switch(v, o.profile); }},
 };
 

@@ -11,6 +11,7 @@
 
 #include "graph/cache_format.h"
 #include "graph/graph.h"
+#include "plan/choices.h"
 #include "saccade/tensor.h"
 
 namespace saccade::devices {
@@ -26,6 +27,8 @@ struct CompileOptions {
   bool prepared = false;   ///< the graph is Prepared::graph of the same device
   const graph::CacheContents* cached = nullptr;  ///< packed weights of the graph, from a file; read during compile() alone
   std::string cache_folder;  ///< for whoever compiles: devices do not read it
+  std::string tuning;    ///< a file of choices measured by `saccade tune`; empty: none
+  plan::Answers answers; ///< choices that go before those of the file
   bool exact = false;    ///< sums of products as the operators define them, without fast algorithms that round otherwise
 };
 
@@ -61,6 +64,8 @@ class Compiled {
   virtual std::unique_ptr<Request> request() = 0;
   /// The plan, for people.
   virtual std::string describe() const = 0;
+  /// The choices made in planning; empty where there is no plan yet.
+  virtual std::vector<plan::Choice> choices() const { return {}; }
   /// Nothing where there is nothing to keep.
   virtual std::optional<Prepared> prepared() const { return std::nullopt; }
 };

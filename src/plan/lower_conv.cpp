@@ -286,7 +286,7 @@ bool lower_conv(Lowering& l, const Node& node) {
     }
     const Place out = as_image(l.destination_along(conv.chain.result, 1));
     if (conv.depthwise()) return emit_convolution(l, conv.chain, make_depthwise(l, conv.weights, in, out, other, g, epilogue));
-    if (winograd_wins(l, g, conv.groups)) return lower_winograd(l, conv.chain, conv.weights, in, out, other, g, epilogue);
+    if (winograd_wins(l, l.graph[conv.chain.nodes.front()], g, conv.groups)) return lower_winograd(l, conv.chain, conv.weights, in, out, other, g, epilogue);
     const Index c = g.c / conv.groups, o = g.o / conv.groups;
     for (Index i = 0; i < conv.groups; ++i)
       emit_convolution(l, conv.chain, make_dense(l, conv.weights, in, out, other, g, {i, i * c, c, i * o, o}, epilogue));

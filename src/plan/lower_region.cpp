@@ -156,11 +156,19 @@ Sizes sizes(const Found& f) {
 }
 
 // Worth it where the images between the stages are too large for the cache, and the lines and weights are not.
-bool wins(const Found& f, const Sizes& s) {
+Choice choice(const Lowering& l, const Found& f, const Sizes& s) {
   const auto l2 = static_cast<Index>(cache_sizes().l2 > 0 ? cache_sizes().l2 : std::size_t{512} << 10);
   const Geometry& g = f.middle.g;
   const Index between = 4 * (f.expand ? padded(g.c) * g.h * g.w : padded(g.c) * g.oh * g.ow);
-  return s.bytes <= l2 * 3 / 4 && between > l2 / 2 && g.ow >= 14;
+  Choice c;
+  const std::string expand = f.expand ? fmt::format("{}*{}x{}>", f.expand->g.c, f.expand->g.kh, f.expand->g.kw) : "";
+  c.key = fmt::format("rows {}{} {}x{}/{}>{} {}x{} n{}", expand, g.c, g.kh, g.kw, g.sh, f.project.g.o, g.oh, g.ow, g.n);
+  c.node = l.graph[(f.expand ? f.expand->chain : f.middle.chain).nodes.front()].name;
+  const bool lines_fit = s.bytes <= l2 * 3 / 4, images_do_not = between > l2 / 2, wide = g.ow >= 14;
+  c.taken = lines_fit && images_do_not && wide;
+  c.close = s.bytes <= l2 && between > l2 / 8 && g.ow >= 7;
+  c.why = fmt::format("lines and weights take {} KB, images between the stages {} KB, the cache has {} KB; {} columns", s.bytes >> 10, between >> 10, l2 >> 10, g.ow);
+  return c;
 }
 
 }  // namespace
@@ -169,7 +177,7 @@ bool lower_region(Lowering& l, const Node& node) {
   auto found = find(l, node);
   if (!found) return false;
   const Sizes s = sizes(*found);
-  if (!wins(*found, s)) return false;
+  if (!l.decide(choice(l, *found, s))) return false;
   Chain whole;
   for (const Convolution* c : {found->expand ? &*found->expand : nullptr, &found->middle, &found->project})
     if (c != nullptr) whole.nodes.insert(whole.nodes.end(), c->chain.nodes.begin(), c->chain.nodes.end());

@@ -135,7 +135,7 @@ constexpr Index kBlockBytes = 384 * 1024;
 
 }  // namespace
 
-bool winograd_wins(const Lowering& l, const Geometry& g, Index groups) {
+bool winograd_wins(Lowering& l, const graph::Node& node, const Geometry& g, Index groups) {
   if (l.exact || groups != 1 || g.kh != 3 || g.kw != 3 || g.sh != 1 || g.sw != 1 || g.dh != 1 || g.dw != 1 || l.k.lanes < 8) return false;
   const auto tiles = static_cast<double>(g.n * ((g.oh + 3) / 4) * ((g.ow + 3) / 4)), c = static_cast<double>(g.c), o = static_cast<double>(g.o);
   // in cycles of a multiply-add of one vector: products, and transforms by the vectors that they load, compute and store
@@ -143,7 +143,10 @@ bool winograd_wins(const Lowering& l, const Geometry& g, Index groups) {
   const double products = kPositions * tiles * c * o / lanes / 2, transforms = tiles * (c * 170 + o * 130) / lanes;
   // weights that leave the cache between layers come at some bytes a cycle: 36 of them here, 9 there
   const double weights = kPositions * 4 * c * o > 512 * 1024 ? 4 * c * o / 6 : 0;
-  return g.c >= 16 && g.o >= 16 && products * 1.1 + transforms + kPositions * weights < direct * 0.9 + 9 * weights;
+  if (g.c < 16 || g.o < 16) return false;
+  const double gain = (direct * 0.9 + 9 * weights) / (products * 1.1 + transforms + kPositions * weights);
+  return l.decide({.key = fmt::format("winograd {}>{} {}x{} n{}", g.c, g.o, g.oh, g.ow, g.n), .node = node.name, .taken = gain > 1, .close = gain > 0.6 && gain < 1.6,
+                   .why = fmt::format("estimated to be {:.2f} times as fast", gain)});
 }
 
 void lower_winograd(Lowering& l, const Chain& chain, const Tensor& weights, const Place& in, const Place& out, const Place& other, const Geometry& g,

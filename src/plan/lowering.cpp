@@ -25,7 +25,7 @@ Place dense_place(BufferId buffer, ElementType type, const Shape& dims) { return
 }  // namespace
 
 Lowering::Lowering(const graph::Graph& g, Machine& machine, Plan& plan)
-    : graph(g), k(machine.k), packs(machine.packs), exact(machine.exact), plan_(plan), layouts_(choose_layouts(g)), places_(g.value_limit()), absorbed_(g.node_limit(), 0) {
+    : graph(g), k(machine.k), packs(machine.packs), exact(machine.exact), answers_(machine.answers), plan_(plan), layouts_(choose_layouts(g)), places_(g.value_limit()), absorbed_(g.node_limit(), 0) {
   for (std::size_t i = 0; i < g.inputs().size(); ++i) {
     const ValueId v = g.inputs()[i];
     Buffer b;
@@ -168,6 +168,15 @@ void Lowering::copy(const Place& from, const Place& to, std::string name, std::s
   step->kind = "Copy";
   step->kernel = "copy: " + why;
   emit(std::move(step));
+}
+
+bool Lowering::decide(Choice choice) {
+  if (const auto answer = answers_.find(choice.key); answer != answers_.end()) {
+    choice.taken = answer->second;
+    choice.measured = true;
+  }
+  plan_.choices.push_back(std::move(choice));
+  return plan_.choices.back().taken;
 }
 
 void Lowering::emit(std::unique_ptr<Step> step) {

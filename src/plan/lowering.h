@@ -86,6 +86,9 @@ class Lowering {
   /// A copy of from's elements into `to` (same dims).
   void copy(const Place& from, const Place& to, std::string name, std::string why);
 
+  /// Records the choice and says whether it is taken: as measured, else as it proposes.
+  bool decide(Choice choice);
+
   /// Emits a step; name and kind come from the node being lowered unless they are set.
   void emit(std::unique_ptr<Step> step);
   Shape shape(graph::ValueId value) const { return graph.type(value).shape.shape(); }
@@ -109,6 +112,7 @@ class Lowering {
   void place_outputs();
   BufferId root_buffer(graph::ValueId value);
 
+  const Answers& answers_;
   Plan& plan_;
   Layouts layouts_;
   std::vector<Place> places_;

@@ -11,6 +11,7 @@
 
 #include "graph/graph.h"
 #include "kernels/table.h"
+#include "plan/choices.h"
 #include "plan/place.h"
 
 namespace saccade {
@@ -73,6 +74,7 @@ struct Plan {
   std::vector<std::unique_ptr<Step>> steps;
   std::vector<Place> outputs;       ///< dense, one per graph output
   std::vector<Place> inputs;
+  std::vector<Choice> choices;
   std::size_t arena_bytes = 0;
   std::size_t arena_lower_bound = 0;  ///< the most bytes alive at one step
   std::size_t scratch_bytes = 0;    ///< the most that a step needs a thread

@@ -23,7 +23,8 @@ namespace saccade::plan {
 struct Machine {
   const kernels::KernelTable& k;
   bool exact = false;  ///< only algorithms that add the products of the definition up
-  PackStore packs;
+  Answers answers = {};  ///< of `saccade tune`
+  PackStore packs = {};
 };
 
 class Program;

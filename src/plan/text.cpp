@@ -16,6 +16,7 @@ std::string print(const Plan& plan) {
     for (const Place& p : s.writes) text += "  " + to_string(p);
     text += fmt::format("  '{}'\n", s.name);
   }
+  for (const Choice& c : plan.choices) text += fmt::format("{} '{}': {} ({})\n", c.taken ? "taken:" : "not taken:", c.node, c.key, c.measured ? "as measured" : c.why);
   const double ratio = plan.arena_lower_bound ? static_cast<double>(plan.arena_bytes) / static_cast<double>(plan.arena_lower_bound) : 1;
   text += fmt::format("arena: {} bytes, {:.3f} of the lower bound {}\n", plan.arena_bytes, ratio, plan.arena_lower_bound);
   for (std::size_t i = 0; i < plan.buffers.size(); ++i) {

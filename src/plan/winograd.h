@@ -6,8 +6,8 @@
 
 namespace saccade::plan {
 
-/// Whether the algorithm can run this convolution and is estimated to be faster than the dense driver.
-bool winograd_wins(const Lowering& l, const Geometry& g, Index groups);
+/// Whether the algorithm can run this convolution and is measured or estimated to be faster than the dense driver.
+bool winograd_wins(Lowering& l, const graph::Node& node, const Geometry& g, Index groups);
 
 /// Emits the step. weights: [O, C, 3, 3]; places as images with contiguous channels.
 void lower_winograd(Lowering& l, const Chain& chain, const Tensor& weights, const Place& in, const Place& out, const Place& other, const Geometry& g,

@@ -6,7 +6,9 @@
 #include <mutex>
 
 #include "base/cpu.h"
+#include "base/knobs.h"
 #include "base/thread_pool.h"
+#include "devices/cpu/tuning.h"
 #include "devices/device.h"
 #include "kernels/table.h"
 #include "passes/passes.h"
@@ -60,15 +62,16 @@ class CpuCompiled final : public Compiled {
   std::unique_ptr<Request> request() override { return std::make_unique<CpuRequest>(program_, pool_, profile_); }
 
   std::string describe() const override {
-    std::vector<Shape> shapes;
-    for (graph::ValueId v : program_->graph().inputs()) {
-      if (!program_->graph().type(v).is_static()) return "planned when the input shapes are known\n";
-      shapes.push_back(program_->graph().type(v).shape.shape());
-    }
-    const auto compilation = program_->compile(shapes);
+    const auto compilation = planned();
+    if (!compilation) return "planned when the input shapes are known\n";
     std::string text = plan::print(*compilation->plan);
     for (const auto& node : compilation->dynamic) text += fmt::format("then {} '{}', whose shapes depend on data\n", node.op.name(), node.name);
     return text;
+  }
+
+  std::vector<plan::Choice> choices() const override {
+    const auto compilation = planned();
+    return compilation ? compilation->plan->choices : std::vector<plan::Choice>();
   }
 
   std::optional<Prepared> prepared() const override {
@@ -77,6 +80,16 @@ class CpuCompiled final : public Compiled {
   }
 
  private:
+  // The plan for the graph's own input shapes; null unless all are known.
+  std::shared_ptr<const plan::Compilation> planned() const {
+    std::vector<Shape> shapes;
+    for (graph::ValueId v : program_->graph().inputs()) {
+      if (!program_->graph().type(v).is_static()) return nullptr;
+      shapes.push_back(program_->graph().type(v).shape.shape());
+    }
+    return program_->compile(shapes);
+  }
+
   std::shared_ptr<plan::Program> program_;
   std::shared_ptr<ThreadPool> pool_;
   bool profile_;
@@ -97,6 +110,9 @@ class CpuDevice final : public Device {
     int threads = options.threads > 0 ? options.threads : usable;
     if (options.hint == Hint::throughput) threads = 1;  // one request a core
     auto machine = std::make_shared<plan::Machine>(kernels::select(allowed_isa()), options.exact);
+    machine->answers = options.answers;
+    if (const std::string file = options.tuning.empty() ? knob(Knob::tuning) : options.tuning; !file.empty())
+      machine->answers.merge(read_tunings(file)[this_machine()]);
     if (options.cached != nullptr) machine->packs.offer(options.cached->packs, options.cached->unverified);
     auto program = std::make_shared<plan::Program>(machine, std::move(graph), options.prepared ? plan::Program::State::prepared : plan::Program::State::optimised);
     // a model with fixed shapes is planned now, so that the first inference is like the others
