@@ -22,7 +22,7 @@ Tunings parse_tunings(std::string_view text) {
   SACCADE_CHECK(text.size() <= kMaxBytes, invalid_model, "{} bytes are too many for a file of tuned choices", text.size());
   Tunings tunings;
   plan::Answers* answers = nullptr;
-  for (int number = 1; !text.empty(); ++number) {
+  for (int number = 1; number == 1 || !text.empty(); ++number) {
     std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
     if (line.ends_with('\r')) line.remove_suffix(1);
