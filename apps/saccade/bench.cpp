@@ -286,7 +286,7 @@ int verb_bench(int argc, char** argv) {
   options.model.add_cache(command);
   command.add("--threads", options.threads, "threads in all; 0: as many as affinity and quota allow").value("N").range(0, 4096).show_default();
   command.add("--time", options.seconds, "seconds to measure, after a warm-up of a fifth of that").value("S").range(0, 1e6).show_default();
-  command.add("--hint", options.hint, "latency: one request on all threads; throughput: a request a thread").value("HINT").among({"latency", "throughput"}).show_default();
+  command.add("--hint,--mode", options.hint, "latency: one request on all threads; throughput: a request a thread").value("HINT").among({"latency", "throughput"}).show_default();
   command.add("--profile", options.profile, "also every step of the plan: time, GFLOP/s, share of this machine's peak, GB/s");
   command.add("--report", options.report, "write the same as a page to look at, with a roofline").value("FILE.html");
   command.add_json_option();
