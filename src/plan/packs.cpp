@@ -5,15 +5,44 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/hash.h"
 
 namespace saccade::plan {
+
+/// Where packs lie: side by side in large blocks, which huge pages back. Touching their pages one by one takes longer than
+/// packing. A block lives as long as one of its packs.
+class PackMemory {
+ public:
+  /// Zeros, with 64 readable bytes behind them.
+  Tensor take(std::int64_t floats) {
+    const std::size_t bytes = (static_cast<std::size_t>(floats) * sizeof(float) + 63) / 64 * 64 + 64;
+    if (bytes > kBlock / 4) {
+      const auto own = std::make_shared<Arena>(bytes);
+      return Tensor(ElementType::f32, {floats}, own->data(), own);
+    }
+    if (!block_ || block_->size() - used_ < bytes) {
+      // a small model does not need a huge page
+      block_ = std::make_shared<Arena>(block_ || bytes > kFirstBlock ? kBlock : kFirstBlock);
+      used_ = 0;
+    }
+    Tensor tensor(ElementType::f32, {floats}, block_->data() + used_, block_);
+    used_ += bytes;
+    return tensor;
+  }
+
+ private:
+  static constexpr std::size_t kFirstBlock = std::size_t{1} << 20, kBlock = std::size_t{8} << 20;
+  std::shared_ptr<Arena> block_;
+  std::size_t used_ = 0;
+};
+
 namespace {
 
 class SharedPacks {
  public:
-  std::shared_ptr<const Tensor> get(const Tensor& constant, const std::string& key, std::int64_t floats, const std::function<void(float*)>& pack) {
+  std::shared_ptr<const Tensor> get(const Tensor& constant, const std::string& key, std::int64_t floats, const std::function<void(float*)>& pack, PackMemory& memory) {
     const Key full{hash_bytes(constant.raw(), constant.size_bytes(), process_seed()), constant.type(), constant.shape(), key, floats};
     std::shared_ptr<Slot> slot;
     {
@@ -27,7 +56,7 @@ class SharedPacks {
     }
     // two models that load at once pack different constants side by side, and one constant once
     std::call_once(slot->once, [&] {
-      slot->packed = Tensor(ElementType::f32, {floats});
+      slot->packed = memory.take(floats);
       pack(slot->packed.data<float>());
     });
     return {slot, &slot->packed};
@@ -60,6 +89,10 @@ SharedPacks& shared_packs() {
 
 }  // namespace
 
+PackStore::PackStore() : memory_(std::make_unique<PackMemory>()) {}
+
+PackStore::~PackStore() = default;
+
 Tensor PackStore::get(const Tensor& constant, const std::string& key, std::int64_t floats, const std::function<void(float*)>& pack) {
   std::scoped_lock lock(mutex_);
   const Name name{constant.raw(), key};
@@ -71,7 +104,7 @@ Tensor PackStore::get(const Tensor& constant, const std::string& key, std::int64
     SACCADE_CHECK(is_intact(doubtful->second.first, doubtful->second.second), invalid_model, "the weights in the cache are damaged");
     unverified_.erase(doubtful);
   }
-  auto packed = shared_packs().get(constant, key, floats, pack);
+  auto packed = shared_packs().get(constant, key, floats, pack, *memory_);
   ++packed_here_;
   return *entries_.emplace(name, Entry{constant, std::move(packed)}).first->second.packed;
 }

@@ -15,10 +15,17 @@
 
 namespace saccade::plan {
 
+class PackMemory;
+
 /// What one model has packed. A packing is named by a key that, together with the constant's contents and shape, says all
 /// about its form, the instruction set included. The packed form lives as long as a store or a plan holds it. Thread safe.
 class PackStore {
  public:
+  PackStore();
+  ~PackStore();
+  PackStore(const PackStore&) = delete;
+  PackStore& operator=(const PackStore&) = delete;
+
   /// The packed form: `floats` floats, aligned to 64 bytes, filled by `pack` unless some model has it already.
   Tensor get(const Tensor& constant, const std::string& key, std::int64_t floats, const std::function<void(float*)>& pack);
   std::size_t bytes() const;
@@ -39,6 +46,7 @@ class PackStore {
   };
 
   mutable std::mutex mutex_;
+  std::unique_ptr<PackMemory> memory_;
   std::map<Name, Entry> entries_;  // a short cut around hashing
   std::map<Name, graph::PackedConstant> offered_;
   std::map<const void*, std::pair<Tensor, std::uint64_t>> unverified_;
