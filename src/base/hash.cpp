@@ -3,13 +3,12 @@
 #include "base/hash.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <random>
 
 #include "base/error.h"
@@ -35,20 +34,26 @@ std::uint64_t load(const unsigned char* p) {
 
 Hash128 hash_bytes(const void* data, std::size_t size, std::uint64_t seed) noexcept {
   const auto* p = static_cast<const unsigned char*>(data);
-  std::uint64_t state[4] = {seed ^ kMix[0], seed ^ kMix[1], seed ^ kMix[2], seed ^ kMix[3]};
+  // four variables, not an array, or they would travel through memory
+  std::uint64_t a = seed ^ kMix[0], b = seed ^ kMix[1], c = seed ^ kMix[2], d = seed ^ kMix[3];
   const auto block = [&](const unsigned char* at) {
-    for (int i = 0; i < 4; ++i) state[i] = fold(load(at + 16 * i) ^ kMix[i], load(at + 16 * i + 8) ^ state[i]);
+    a = fold(load(at) ^ kMix[0], load(at + 8) ^ a);
+    b = fold(load(at + 16) ^ kMix[1], load(at + 24) ^ b);
+    c = fold(load(at + 32) ^ kMix[2], load(at + 40) ^ c);
+    d = fold(load(at + 48) ^ kMix[3], load(at + 56) ^ d);
   };
   std::size_t left = size;
-  for (; left >= 64; left -= 64, p += 64) block(p);
+  for (; left >= 64; left -= 64, p += 64) {
+    __builtin_prefetch(p + 1024);
+    block(p);
+  }
   if (left > 0) {
     unsigned char last[64] = {};
     std::memcpy(last, p, left);
     block(last);
   }
   const std::uint64_t length = static_cast<std::uint64_t>(size);
-  return {fold(state[0] ^ length, state[1] ^ kMix[2]) ^ fold(state[2] ^ kMix[3], state[3] ^ kMix[0]),
-          fold(state[0] ^ kMix[3], state[2] ^ length) ^ fold(state[1] ^ kMix[1], state[3] ^ kMix[2])};
+  return {fold(a ^ length, b ^ kMix[2]) ^ fold(c ^ kMix[3], d ^ kMix[0]), fold(a ^ kMix[3], c ^ length) ^ fold(b ^ kMix[1], d ^ kMix[2])};
 }
 
 std::string to_hex(const Hash128& hash) { return fmt::format("{:016x}{:016x}", hash.high, hash.low); }
@@ -60,7 +65,7 @@ struct Descriptor {
   ~Descriptor() { ::close(fd); }
 };
 
-// A file's hash is that of its pieces, one after the other.
+// A file's hash is that of its pieces, one after the other; a piece stays in the second-level cache.
 constexpr std::size_t kPiece = std::size_t{256} << 10;
 
 void add_piece(Hash128& hash, const char* data, std::size_t size) {
@@ -76,16 +81,17 @@ std::pair<Hash128, std::uint64_t> hash_file(const std::filesystem::path& path) {
   struct stat status {};
   SACCADE_CHECK(file.fd >= 0 && ::fstat(file.fd, &status) == 0, unavailable, "cannot open '{}': {}", path.string(), std::strerror(errno));
   SACCADE_CHECK(S_ISREG(status.st_mode), invalid_argument, "'{}' is not a file", path.string());
-  // Mapped, because copying takes longer than hashing; a stretch at a time, because what is mapped counts as this process's memory.
-  constexpr std::size_t kStretch = 16 * kPiece;
-  const auto size = static_cast<std::size_t>(status.st_size);
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kPiece);
   Hash128 hash;
-  for (std::size_t at = 0; at < size; at += kStretch) {
-    const std::size_t length = std::min(kStretch, size - at);
-    void* const mapped = ::mmap(nullptr, length, PROT_READ, MAP_SHARED | MAP_POPULATE, file.fd, static_cast<off_t>(at));
-    SACCADE_CHECK(mapped != MAP_FAILED, unavailable, "cannot read '{}': {}", path.string(), std::strerror(errno));
-    for (std::size_t i = 0; i < length; i += kPiece) add_piece(hash, static_cast<const char*>(mapped) + i, std::min(kPiece, length - i));
-    ::munmap(mapped, length);
+  std::uint64_t size = 0;
+  for (std::size_t filled = kPiece; filled == kPiece; size += filled) {
+    filled = 0;
+    for (ssize_t n = 1; filled < kPiece && n != 0;) {
+      n = ::read(file.fd, buffer.get() + filled, kPiece - filled);
+      SACCADE_CHECK(n >= 0 || errno == EINTR, unavailable, "cannot read '{}': {}", path.string(), std::strerror(errno));
+      if (n > 0) filled += static_cast<std::size_t>(n);
+    }
+    add_piece(hash, buffer.get(), filled);
   }
   return {hash, size};
 }

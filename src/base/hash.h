@@ -23,7 +23,7 @@ Hash128 hash_bytes(const void* data, std::size_t size, std::uint64_t seed) noexc
 std::string to_hex(const Hash128& hash);
 
 /// The hash of a file's contents (another than that of the same bytes in one piece) and its size in bytes. Throws Error like
-/// FileBytes::open. The file must not be cut off meanwhile.
+/// FileBytes::open.
 std::pair<Hash128, std::uint64_t> hash_file(const std::filesystem::path& path);
 
 /// A number that differs from process to process.
