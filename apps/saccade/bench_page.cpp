@@ -16,6 +16,7 @@ constexpr std::string_view kStyle = R"(.figures { grid-template-columns: repeat(
 .figures b { white-space: nowrap; }
 .stack { display: flex; height: 26px; border-radius: 8px; overflow: hidden; margin: 4px 0 14px; }
 .stack i { display: block; }
+td { white-space: nowrap; }
 .dot { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 8px; }
 svg { width: 100%; height: auto; display: block; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 svg text { fill: var(--soft); font: 13px system-ui, sans-serif; font-variant-numeric: tabular-nums; }
