@@ -16,7 +16,8 @@ constexpr std::string_view kStyle = R"(.figures { grid-template-columns: repeat(
 .figures b { white-space: nowrap; }
 .stack { display: flex; height: 26px; border-radius: 8px; overflow: hidden; margin: 4px 0 14px; }
 .stack i { display: block; }
-td { white-space: nowrap; }
+.wide { overflow-x: auto; }
+td:not(:first-child) { white-space: nowrap; }
 .dot { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 8px; }
 svg { width: 100%; height: auto; display: block; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 svg text { fill: var(--soft); font: 13px system-ui, sans-serif; font-variant-numeric: tabular-nums; }
@@ -63,7 +64,7 @@ std::string kinds(const ProfileReport& report) {
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return sums[a].ms > sums[b].ms; });
   const double total = std::max(report.ms(), 1e-9);
-  std::string stack = "<div class=stack>", table = "<table><tr><th>kernels<th>steps<th>ms<th>share<th>GFLOP<th>GFLOP/s<th>of the peak<th>MB<th>GB/s</tr>\n";
+  std::string stack = "<div class=stack>", table = "<div class=wide><table><tr><th>kernels<th>steps<th>ms<th>share<th>GFLOP<th>GFLOP/s<th>of the peak<th>MB<th>GB/s</tr>\n";
   for (const std::size_t i : order) {
     const Sum& sum = sums[i];
     if (sum.steps == 0) continue;
@@ -74,7 +75,7 @@ std::string kinds(const ProfileReport& report) {
                          sum.ms, percent(sum.ms / total), computes ? fmt::format("{:.3f}", sum.flops * 1e-9) : "", computes ? fmt::format("{:.1f}", rate(sum.flops, sum.ms)) : "",
                          computes ? percent(report.peak_share(sum.flops, sum.ms)) : "", sum.bytes * 1e-6, rate(sum.bytes, sum.ms));
   }
-  table += fmt::format("<tr><td>all<td>{}<td>{:.3f}<td>{}<td>{:.3f}<td>{:.1f}<td>{}<td>{:.2f}<td>{:.1f}</tr>\n</table>\n", report.steps.size(), report.ms(), percent(1),
+  table += fmt::format("<tr><td>all<td>{}<td>{:.3f}<td>{}<td>{:.3f}<td>{:.1f}<td>{}<td>{:.2f}<td>{:.1f}</tr>\n</table></div>\n", report.steps.size(), report.ms(), percent(1),
                        report.flops() * 1e-9, rate(report.flops(), report.ms()), percent(report.peak_share(report.flops(), report.ms())), report.bytes() * 1e-6,
                        rate(report.bytes(), report.ms()));
   return "<h2>Where the time goes</h2>\n" + stack + "</div>\n" + table;
