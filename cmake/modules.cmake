@@ -66,9 +66,12 @@ function(saccade_isa_module name)
   set(flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl ${avx2} -Wno-uninitialized -Wno-maybe-uninitialized)
   set(flags_avx512_emulated ${avx2} -DSACCADE_SIMD_PAIR)
   set(sanitizing)
+  if(SACCADE_SANITIZE)
+    set(sanitizing -Wno-maybe-uninitialized)  # of sums that a flag guards
+  endif()
   if(SACCADE_SANITIZE MATCHES "address|undefined")
     # Checks of every register array and reference, all of which are optimised away, would take minutes to compile.
-    set(sanitizing --param=asan-stack=0 -fno-sanitize=null,alignment,object-size,pointer-overflow -Wno-maybe-uninitialized)
+    list(APPEND sanitizing --param=asan-stack=0 -fno-sanitize=null,alignment,object-size,pointer-overflow)
   endif()
   set(levels scalar)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

@@ -46,7 +46,7 @@ def inner_loops(body):
 def main(arguments):
     if not arguments:
         sys.exit(__doc__)
-    pattern = re.compile(arguments[1] if len(arguments) > 1 else r"\btile<")
+    pattern = re.compile(arguments[1] if len(arguments) > 1 else r"\btiles?<")
     checked = loops = 0
     failures = []
     for name, body in functions(arguments[0]):

@@ -90,11 +90,13 @@ template <int KW, int S, int T, bool kEdge>
   const DepthwiseArgs& a = *ctx.args;
   const Index pitch = a.in.pitch, out_pitch = a.out_pitch, channels = a.channels, block_pitch = a.in.block_pitch;
   float* const out = a.out + x * out_pitch;
-  const float* ahead = a.ahead ? a.ahead + x * S * pitch : nullptr;
+  const float* ahead[2];
+  for (int i = 0; i < 2; ++i) ahead[i] = a.ahead[i] ? a.ahead[i] + x * S * pitch : nullptr;
   Index c = 0, at = columns.pixel * pitch;
   for (; c + 16 <= channels; c += 16, at += block_pitch) {
-    if (ahead) {
-      for (int i = 0; i < T * S; ++i, ahead += 16) __builtin_prefetch(ahead, 0, 2);
+    for (const float*& row : ahead) {
+      if (row == nullptr) break;
+      for (int i = 0; i < T * S; ++i, row += 16) __builtin_prefetch(row, 0, 2);
     }
     rep<16 / kLanes>([&](auto part) __attribute__((always_inline)) {
       constexpr Index kOffset = part * kLanes;

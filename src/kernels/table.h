@@ -178,7 +178,7 @@ struct DepthwiseArgs {
   Index out_width = 0;
   Lanes lanes = Lanes::masked;
   Epilogue epilogue;               ///< row m is the output pixel
-  const float* ahead = nullptr;    ///< an input row that will be needed soon and is fetched meanwhile; or null
+  const float* ahead[2] = {};      ///< input rows that will be needed soon and are fetched meanwhile; or null
 };
 
 /// Depthwise weights to pack: element (c, ky, kx) at src[c·stride_c + ky·stride_ky + kx·stride_kx].

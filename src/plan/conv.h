@@ -40,6 +40,9 @@ class DepthwiseStep final : public Step {
   void run(const Run& run) const override;
 };
 
+/// The input rows that output row `oy` of a depthwise convolution is the first to need; an image of null: none.
+void rows_ahead(const Geometry& g, const float* image, Index line, Index oy, const float* (&rows)[2]);
+
 /// One group [o_begin, o_begin + o) of the output channels from in-channels [c_begin, c_begin + c).
 struct Group {
   Index index, c_begin, c, o_begin, o;

@@ -100,6 +100,11 @@ Place with_halo(Lowering& l, const Place& in, Geometry& g) {
 
 }  // namespace
 
+void rows_ahead(const Geometry& g, const float* image, Index line, Index oy, const float* (&rows)[2]) {
+  Index y = oy * g.sh - g.pt + (g.kh - 1) * g.dh;  // the last row of its window is new, and with strides some before it
+  for (Index i = 0; i < 2; ++i, --y) rows[i] = image != nullptr && i < g.sh && y >= 0 && y < g.h ? image + y * line : nullptr;
+}
+
 void DepthwiseStep::run(const Run& run) const {
   for (Index b = 0; b < g.n; ++b) {
     const float* image = run.floats(in) + b * batch_stride(in);
@@ -114,8 +119,7 @@ void DepthwiseStep::run(const Run& run) const {
           const Index iy = oy * g.sh - g.pt + ky * g.dh;
           rows[ky] = iy < 0 || iy >= g.h ? nullptr : image + iy * line(in);
         }
-        const Index ahead = (oy + 1) * g.sh - g.pt + (g.kh - 1) * g.dh;
-        a.ahead = ahead >= 0 && ahead < g.h && oy + 1 < end ? image + ahead * line(in) : nullptr;
+        rows_ahead(g, oy + 1 < end ? image : nullptr, line(in), oy + 1, a.ahead);
         a.out = result + oy * line(out);
         if (second != nullptr) a.epilogue.other = args.epilogue.other_pitch == 0 ? second : second + oy * line(other);
         run.k.depthwise_row(a);

@@ -74,8 +74,7 @@ class RegionStep final : public Step {
           const Index iy = (y + i) * g.sh - g.pt + ky * g.dh;
           rows[ky] = iy < 0 || iy >= g.h ? nullptr : expand ? ring + iy % ring_lines * ring_line : direct + iy * line(middle->in);
         }
-        const Index ahead = (y + i + 1) * g.sh - g.pt + (g.kh - 1) * g.dh;
-        d.ahead = direct != nullptr && ahead >= 0 && ahead < g.h && y + i + 1 < end ? direct + ahead * line(middle->in) : nullptr;
+        rows_ahead(g, y + i + 1 < end ? direct : nullptr, line(middle->in), y + i + 1, d.ahead);
         d.out = between + i * narrow;
         run.k.depthwise_row(d);
       }

@@ -145,7 +145,7 @@ bool winograd_wins(Lowering& l, const graph::Node& node, const Geometry& g, Inde
   const double weights = kPositions * 4 * c * o > 512 * 1024 ? 4 * c * o / 6 : 0;
   if (g.c < 16 || g.o < 16) return false;
   const double gain = (direct * 0.9 + 9 * weights) / (products * 1.1 + transforms + kPositions * weights);
-  return l.decide({.key = fmt::format("winograd {}>{} {}x{} n{}", g.c, g.o, g.oh, g.ow, g.n), .node = node.name, .taken = gain > 1, .close = gain > 0.6 && gain < 1.6,
+  return l.decide({.key = fmt::format("winograd {}>{} {}x{} n{}", g.c, g.o, g.oh, g.ow, g.n), .node = node.name, .taken = gain > 1, .close = gain > 0.5 && gain < 2.5,
                    .why = fmt::format("estimated to be {:.2f} times as fast", gain)});
 }
 
