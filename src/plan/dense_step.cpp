@@ -26,7 +26,9 @@ void DenseStep::run(const Run& run) const {
     const double work = flops / static_cast<double>(batch) * 0.01;
     // what the threads would all read is the smaller part: the weights or the rows
     if (m >= 24 && (a.n < 2 * m || a.n < 16 * nr)) {
-      run.parallel(m, 12, work, [&](Index begin, Index end) { run.k.dense(a, {begin, end, 0, a.n}); });
+      // each piece reads all weights, be it from beyond the second-level cache
+      const int pieces = weights.size_bytes() > std::size_t{256} << 10 ? 2 : 4;
+      run.parallel(m, 12, work, [&](Index begin, Index end) { run.k.dense(a, {begin, end, 0, a.n}); }, pieces);
     } else {
       const Index panels = (a.n + nr - 1) / nr;
       run.parallel(panels, 1, work, [&](Index begin, Index end) { run.k.dense(a, {0, m, begin * nr, std::min(end * nr, a.n)}); });

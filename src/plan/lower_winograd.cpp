@@ -28,19 +28,43 @@ class WinogradStep final : public Step {
 
   void run(const Run& run) const override {
     const Index tiles = g.n * tile_rows * tile_columns, blocks = (tiles + block_tiles - 1) / block_tiles;
+    if (run.pool != nullptr && blocks < 2 * run.pool->threads()) {
+      for (Index i = 0; i < blocks; ++i) together(run, {i * block_tiles, std::min(tiles, (i + 1) * block_tiles)});
+      return;
+    }
     run.parallel(blocks, 1, flops * 0.006, [&](Index begin, Index end, std::byte* scratch) {
-      for (Index i = begin; i < end; ++i) block(run, i * block_tiles, std::min(tiles, (i + 1) * block_tiles), reinterpret_cast<float*>(scratch));
+      for (Index i = begin; i < end; ++i) {
+        const Block block{i * block_tiles, std::min(tiles, (i + 1) * block_tiles)};
+        transform_inputs(run, block, block.first, block.last, scratch);
+        multiply(run, block, 0, kPositions, scratch);
+        transform_outputs(run, block, block.first, block.last, scratch);
+      }
     });
   }
 
  private:
-  void block(const Run& run, Index first, Index last, float* scratch) const {
-    const Index c_pitch = padded(g.c), n_pitch = padded(g.o), tiles = last - first;
-    // one vector between positions keeps the 36 streams of a tile out of the same cache sets
-    const Index in_position = tiles * c_pitch + 16, out_position = tiles * n_pitch + 16;
-    float* const before = scratch;
-    float* const after = scratch + kPositions * (block_tiles * c_pitch + 16);
-    for_rows(first, last, [&](Index b, Index row, Index column, Index count, Index at) {
+  struct Block {
+    Index first, last;  // tiles
+  };
+  Index c_pitch() const { return padded(g.c); }
+  Index n_pitch() const { return padded(g.o); }
+  // one vector between positions keeps the 36 streams of a tile out of the same cache sets
+  Index in_position(const Block& block) const { return (block.last - block.first) * c_pitch() + 16; }
+  Index out_position(const Block& block) const { return (block.last - block.first) * n_pitch() + 16; }
+  static float* before(std::byte* scratch) { return reinterpret_cast<float*>(scratch); }
+  float* after(std::byte* scratch) const { return before(scratch) + kPositions * (block_tiles * c_pitch() + 16); }
+
+  // All threads on one block, in the first one's memory.
+  void together(const Run& run, const Block& block) const {
+    const Index tiles = block.last - block.first;
+    const double work = flops * 0.006 * static_cast<double>(tiles) / static_cast<double>(g.n * tile_rows * tile_columns);
+    run.parallel(tiles, 1, work * 0.2, [&](Index begin, Index end) { transform_inputs(run, block, block.first + begin, block.first + end, run.scratch); });
+    run.parallel(kPositions, 1, work, [&](Index begin, Index end) { multiply(run, block, begin, end, run.scratch); });
+    run.parallel(tiles, 1, work * 0.2, [&](Index begin, Index end) { transform_outputs(run, block, block.first + begin, block.first + end, run.scratch); });
+  }
+
+  void transform_inputs(const Run& run, const Block& block, Index begin, Index end, std::byte* scratch) const {
+    for_rows(begin, end, [&](Index b, Index row, Index column, Index count, Index tile) {
       const float* image = run.floats(in) + b * batch_stride(in);
       kernels::WinogradInput a;
       for (Index y = 0; y < 6; ++y) {
@@ -52,30 +76,36 @@ class WinogradStep final : public Step {
       a.width = g.w;
       a.tiles = count;
       a.channels = g.c;
-      a.out = before + at * c_pitch;
-      a.position_pitch = in_position;
-      a.tile_pitch = c_pitch;
+      a.out = before(scratch) + (tile - block.first) * c_pitch();
+      a.position_pitch = in_position(block);
+      a.tile_pitch = c_pitch();
       run.k.winograd_input(a);
     });
+  }
+
+  void multiply(const Run& run, const Block& block, Index begin, Index end, std::byte* scratch) const {
     kernels::DenseArgs d;
-    d.rows.pitch = c_pitch;
+    d.rows.pitch = c_pitch();
     d.k = g.c;
     d.n = g.o;
-    d.out_pitch = n_pitch;
+    d.out_pitch = n_pitch();
     d.lanes = kernels::Lanes::full;
-    for (Index p = 0; p < kPositions; ++p) {
-      d.rows.base = before + p * in_position;
+    for (Index p = begin; p < end; ++p) {
+      d.rows.base = before(scratch) + p * in_position(block);
       d.weights = weights.data<float>() + p * packed_floats;
-      d.out = after + p * out_position;
-      run.k.dense(d, {0, tiles, 0, g.o});
+      d.out = after(scratch) + p * out_position(block);
+      run.k.dense(d, {0, block.last - block.first, 0, g.o});
     }
-    for_rows(first, last, [&](Index b, Index row, Index column, Index count, Index at) {
+  }
+
+  void transform_outputs(const Run& run, const Block& block, Index begin, Index end, std::byte* scratch) const {
+    for_rows(begin, end, [&](Index b, Index row, Index column, Index count, Index tile) {
       float* const result = run.floats(out) + b * batch_stride(out);
       const float* const second = other.valid() ? run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other)) : nullptr;
       kernels::WinogradOutput a;
-      a.in = after + at * n_pitch;
-      a.position_pitch = out_position;
-      a.tile_pitch = n_pitch;
+      a.in = after(scratch) + (tile - block.first) * n_pitch();
+      a.position_pitch = out_position(block);
+      a.tile_pitch = n_pitch();
       a.tiles = count;
       a.channels = g.o;
       a.out = result + row * 4 * line(out) + column * 4 * pixel(out);
@@ -90,12 +120,12 @@ class WinogradStep final : public Step {
     });
   }
 
-  // Calls fn(image, row, column, count, position in the block) for the stretch of each row of tiles.
+  // Calls fn(image, row, column, count, first tile) for the stretch of each row of tiles.
   template <class F>
   void for_rows(Index first, Index last, F fn) const {
     for (Index t = first; t < last;) {
       const Index row = t / tile_columns, column = t % tile_columns, count = std::min(last - t, tile_columns - column);
-      fn(row / tile_rows, row % tile_rows, column, count, t - first);
+      fn(row / tile_rows, row % tile_rows, column, count, t);
       t += count;
     }
   }

@@ -70,7 +70,8 @@ std::vector<std::pair<std::string, std::string>> written_models() {
                                                             .inputs = {0},
                                                             .outputs = {10}}}}));
   const auto sparse = [](bool blocks, int width) {
-    const TfliteSparsity sparsity = blocks ? TfliteSparsity{{0, 1, 2}, {1}, {{false, 2}, {true, 0, {0, 1, 2}, {1, 0}, width}, {false, 2}}} : TfliteSparsity{{1, 0}, {}, {{false, 4}, {true, 0, {0, 1, 2, 2, 4}, {0, 1, 0, 1}, width}}};
+    TfliteSparsity sparsity{{1, 0}, {}, {{false, 4}, {true, 0, {0, 1, 2, 2, 4}, {0, 1, 0, 1}, width}}};
+    if (blocks) sparsity = {{0, 1, 2}, {1}, {{false, 2}, {true, 0, {0, 1, 2}, {1, 0}, width}, {false, 2}}};
     return tflite_model({.graphs = {{.tensors = {{"x", kTfF32, {2, 4}}, {"s", kTfF32, {2, 4}, tflite_bytes(Floats{1, 2, 3, 4}), {}, {}, false, sparsity}, {"w", kTfF32, {2, 4}}, {"y", kTfF32, {2, 4}}},
                                      .operators = {{124, {1}, {2}}, {0, {0, 2}, {3}}},
                                      .inputs = {0},
