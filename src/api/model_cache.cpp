@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "api/seen_files.h"
 #include "base/build_id.h"
 #include "base/cpu.h"
 #include "base/error.h"
@@ -44,13 +45,8 @@ std::string companions(const fs::path& path) {
   return found;
 }
 
-graph::OriginFile origin_file(const fs::path& path) {
-  const auto [hash, bytes] = hash_file(path);
-  return {fs::absolute(path).lexically_normal().string(), bytes, to_hex(hash)};
-}
-
-std::string key_of(const fs::path& path, const ReadOptions& options, std::string_view changes) {
-  const graph::OriginFile file = origin_file(path);
+std::string key_of(const fs::path& folder, const fs::path& path, const ReadOptions& options, std::string_view changes) {
+  const graph::OriginFile file = seen_file(folder, path);
   std::string key = environment() + fmt::format("{}\n{} {}\n{}\n", file.path, file.bytes, file.hash, companions(path));
   // words cannot run into one another: each is behind its length
   const auto add = [&](std::string_view word) { key += fmt::format("{}:{} ", word.size(), word); };
@@ -64,10 +60,9 @@ std::string key_of(const fs::path& path, const ReadOptions& options, std::string
   return key;
 }
 
-// Hash and size tell; the time does not.
-bool unchanged(const graph::OriginFile& file) {
+bool unchanged(const fs::path& folder, const graph::OriginFile& file) {
   std::error_code error;
-  return fs::file_size(file.path, error) == file.bytes && !error && origin_file(file.path) == file;
+  return fs::file_size(file.path, error) == file.bytes && !error && seen_file(folder, file.path) == file;
 }
 
 bool later(const std::timespec& a, const std::timespec& b) { return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec; }
@@ -83,7 +78,7 @@ std::shared_ptr<const import::CacheFile> ModelCache::find(const std::string& key
   try {
     const auto bytes = FileBytes::map(path);
     auto file = std::make_shared<import::CacheFile>(import::read_cache_file(bytes->bytes(), bytes, import::Verify::eagerly));
-    if (file->key != key || !std::all_of(file->files.begin(), file->files.end(), unchanged)) return nullptr;
+    if (file->key != key || !std::all_of(file->files.begin(), file->files.end(), [&](const auto& f) { return unchanged(folder_, f); })) return nullptr;
     ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);  // used now; a folder that is only for reading stays as it is
     return file;
   } catch (const Error& e) {
@@ -113,6 +108,7 @@ std::string ModelCache::store(const ModelOrigin& origin, const devices::Prepared
     contents.packs = prepared.packs;
     exporter::write_cache_file(*prepared.graph, entry(origin.key), contents);
     prune(limit);
+    prune_seen_files(folder_);
     return {};
   } catch (const Error& e) {
     return fmt::format("the prepared model is not kept in '{}': {}", folder_.string(), e.message());
@@ -201,7 +197,7 @@ Model read_through_cache(const fs::path& folder, const fs::path& path, const Rea
   auto origin = std::make_shared<ModelOrigin>();
   origin->folder = folder;
   origin->read = read_sized;
-  const std::string key = key_of(file, options, changes), fixed_key = key + "sizes fixed";
+  const std::string key = key_of(folder, file, options, changes), fixed_key = key + "sizes fixed";
   const ModelCache cache(folder);
   for (const bool fixed : {false, true}) {
     if (fixed && !fix) break;
@@ -220,7 +216,7 @@ Model read_through_cache(const fs::path& folder, const fs::path& path, const Rea
   origin->key = sized(model) ? key : fixed_key;
   if (!sized(model)) fix(model);
   for (const fs::path& other : opened.paths())
-    if (!fs::equivalent(other, file, error)) origin->files.push_back(origin_file(other));
+    if (!fs::equivalent(other, file, error)) origin->files.push_back(seen_file(folder, other));
   model.set_origin(std::move(origin));
   return model;
 }

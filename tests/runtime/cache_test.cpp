@@ -2,6 +2,7 @@
 // The cache of prepared models: what is taken from it, what makes it look again, and what damage, other processes and full or read-only
 // folders do to it.
 #include <gtest/gtest.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -84,8 +85,15 @@ class Cache : public ::testing::Test {
   std::vector<std::string> names() const {
     std::vector<std::string> names;
     if (fs::exists(cache))
-      for (const auto& entry : fs::directory_iterator(cache)) names.push_back(entry.path().filename().string());
+      for (const auto& entry : fs::directory_iterator(cache))
+        if (entry.path().extension() != ".seen") names.push_back(entry.path().filename().string());
     return names;
+  }
+  std::vector<fs::path> notes() const {
+    std::vector<fs::path> notes;
+    for (const auto& entry : fs::directory_iterator(cache))
+      if (entry.path().extension() == ".seen") notes.push_back(entry.path());
+    return notes;
   }
 
   Folder folder;
@@ -161,6 +169,38 @@ TEST_F(Cache, ChangesMakeItLookAgain) {
   EXPECT_FALSE(compile().loaded_from_cache());
   ::unsetenv("SACCADE_MAX_ISA");
   EXPECT_TRUE(compile().loaded_from_cache());
+}
+
+// A model that nobody touched is not hashed again; one with its old size and date put back is.
+TEST_F(Cache, UntouchedFilesAreTakenAtTheirWord) {
+  compile();
+  EXPECT_TRUE(notes().empty());  // touched a moment ago
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));
+  EXPECT_TRUE(compile().loaded_from_cache());
+  ASSERT_EQ(1u, notes().size());
+  EXPECT_TRUE(compile().loaded_from_cache());
+  // a note is all that speaks for the file: with another hash it is another model
+  const std::string note = testing::bytes_of(notes()[0]);
+  std::string other = note;
+  other[other.size() - 2] = other[other.size() - 2] == '0' ? '1' : '0';
+  std::ofstream(notes()[0], std::ios::binary) << other;
+  EXPECT_FALSE(compile().loaded_from_cache());
+  for (const std::string& damaged : {std::string(), note.substr(0, note.size() / 2), note + "x", other.replace(other.size() - 3, 1, "Z")}) {
+    std::ofstream(notes()[0], std::ios::binary) << damaged;
+    EXPECT_TRUE(compile().loaded_from_cache());
+    EXPECT_EQ(note, testing::bytes_of(notes()[0]));
+  }
+  struct stat status {};
+  ::stat(model.c_str(), &status);
+  std::string changed = kNetwork;
+  changed.replace(changed.find("random 8"), 8, "random 9");
+  write_model(model, changed);
+  ASSERT_EQ(static_cast<std::uintmax_t>(status.st_size), fs::file_size(model));
+  const timespec times[2] = {status.st_atim, status.st_mtim};
+  ASSERT_EQ(0, ::utimensat(AT_FDCWD, model.c_str(), times, 0));
+  const CompiledModel again = compile();
+  EXPECT_FALSE(again.loaded_from_cache());
+  expect_same(without(), run(again));
 }
 
 TEST_F(Cache, EveryFileOfAModelCounts) {
