@@ -5,14 +5,14 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
 #include <fstream>
-#include <iterator>
 #include <optional>
 
 #include "base/hash.h"
+#include "export/output_file.h"
+#include "saccade/error.h"
 
 namespace saccade::api {
 
@@ -26,12 +26,19 @@ constexpr std::time_t kOld_s = 90 * 24 * 3600;
 
 std::int64_t nanoseconds(const timespec& t) { return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; }
 
-// What tells one state of a file from another; nothing where it cannot be asked.
-std::optional<std::string> state(const fs::path& path, std::int64_t* touched_ns = nullptr) {
+// What tells one state of a file from another.
+struct State {
+  std::string text;
+  std::uint64_t bytes = 0;
+  std::int64_t touched_ns = 0;
+};
+
+// Nothing where it cannot be asked.
+std::optional<State> state(const fs::path& path) {
   struct stat s {};
   if (::stat(path.c_str(), &s) != 0) return std::nullopt;
-  if (touched_ns != nullptr) *touched_ns = std::max(nanoseconds(s.st_mtim), nanoseconds(s.st_ctim));
-  return fmt::format("{} {} {} {} {}", s.st_dev, s.st_ino, s.st_size, nanoseconds(s.st_mtim), nanoseconds(s.st_ctim));
+  return State{fmt::format("{} {} {} {} {}", s.st_dev, s.st_ino, s.st_size, nanoseconds(s.st_mtim), nanoseconds(s.st_ctim)), static_cast<std::uint64_t>(s.st_size),
+               std::max(nanoseconds(s.st_mtim), nanoseconds(s.st_ctim))};
 }
 
 std::string head(const std::string& path, const std::string& state) { return fmt::format("saccade seen 1\n{}\n{}\n", path, state); }
@@ -47,17 +54,12 @@ std::string read_note(const fs::path& note) {
 bool is_hash(std::string_view text) { return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos; }
 
 void write_note(const fs::path& note, const std::string& text) {
-  static std::atomic<unsigned> number{0};
-  std::error_code ignored;
-  const fs::path aside = fmt::format("{}.{}-{}.part", note.string(), ::getpid(), number++);
-  bool written = false;
-  {
-    std::ofstream file(aside, std::ios::binary);
-    file << text;
-    written = static_cast<bool>(file.flush());
+  try {
+    exporter::OutputFile file(note);
+    file.write(text);
+    file.commit();
+  } catch (const Error&) {  // a folder that is only for reading
   }
-  if (written) fs::rename(aside, note, ignored);
-  if (!written || ignored) fs::remove(aside, ignored);
 }
 
 }  // namespace
@@ -66,18 +68,13 @@ graph::OriginFile seen_file(const fs::path& folder, const fs::path& path) {
   graph::OriginFile file;
   file.path = fs::absolute(path).lexically_normal().string();
   const fs::path note = folder / (to_hex(hash_bytes(file.path.data(), file.path.size(), 5)) + std::string(kExtension));
-  std::int64_t touched_ns = 0;
-  const auto before = state(path, &touched_ns);
+  const auto before = state(path);
   if (before) {
-    const std::string expected = head(file.path, *before), found = read_note(note);
-    if (found.size() == expected.size() + 33 && found.starts_with(expected) && found.back() == '\n') {
-      const std::string_view hash = std::string_view(found).substr(expected.size(), 32);
-      std::error_code error;
-      file.bytes = fs::file_size(path, error);
-      if (!error && is_hash(hash)) {
-        file.hash = hash;
-        return file;
-      }
+    const std::string expected = head(file.path, before->text), found = read_note(note);
+    if (found.size() == expected.size() + 33 && found.starts_with(expected) && found.back() == '\n' && is_hash(std::string_view(found).substr(expected.size(), 32))) {
+      file.bytes = before->bytes;
+      file.hash.assign(found, expected.size(), 32);
+      return file;
     }
   }
   const auto [hash, bytes] = hash_file(path);
@@ -85,7 +82,8 @@ graph::OriginFile seen_file(const fs::path& folder, const fs::path& path) {
   file.hash = to_hex(hash);
   timespec now = {};
   clock_gettime(CLOCK_REALTIME, &now);
-  if (before && before == state(path) && nanoseconds(now) - touched_ns > kCoarse_ns) write_note(note, head(file.path, *before) + file.hash + "\n");
+  const auto after = state(path);
+  if (before && after && before->text == after->text && nanoseconds(now) - before->touched_ns > kCoarse_ns) write_note(note, fmt::format("{}{}\n", head(file.path, before->text), file.hash));
   return file;
 }
 

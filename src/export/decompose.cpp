@@ -1,48 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Grids of samples, attention and YOLO's heads in simpler operators.
-#include <cmath>
-#include <limits>
-#include <numeric>
-
 #include "export/decompose.h"
+
+#include <cmath>
+
+#include "export/decompose_tools.h"
 #include "ops/attention.h"
-#include "ops/concat.h"
 #include "ops/crop_and_resize.h"
 #include "ops/detection_post_process.h"
-#include "ops/elementwise.h"
 #include "ops/gather.h"
 #include "ops/grid_sample.h"
 #include "ops/matmul.h"
 #include "ops/multiclass_nms.h"
 #include "ops/non_max_suppression.h"
 #include "ops/range.h"
-#include "ops/reduce.h"
 #include "ops/reshape.h"
-#include "ops/scatter.h"
-#include "ops/select.h"
-#include "ops/slice.h"
 #include "ops/softmax.h"
-#include "ops/tile.h"
-#include "ops/topk.h"
 #include "ops/transpose.h"
-#include "ops/trilu.h"
 #include "ops/broadcast.h"
 #include "ops/yolo.h"
 #include "tensor/numeric.h"
 
 namespace saccade::exporter {
-namespace {
-
-using ops::Binary;
-using ops::BinaryKind;
-using i64 = std::int64_t;
-
-ValueId binary(Rewriting& r, BinaryKind kind, ValueId a, ValueId b) { return r.op(Binary{kind}, {a, b}); }
-ValueId select(Rewriting& r, ValueId condition, ValueId yes, ValueId no) { return r.op(ops::Select{}, {condition, yes, no}); }
-ValueId slice(Rewriting& r, ValueId v, i64 axis, i64 from, i64 to) { return r.op(ops::Slice{}, {v, r.i64({from}), r.i64({to}), r.i64({1}), r.i64({axis})}); }
-ValueId joined(Rewriting& r, i64 axis, Values parts) { return r.op(ops::Concat{axis}, std::move(parts)); }
-
-}  // namespace
 
 // The image of each box, sampled on the box's grid; samples beside the image are replaced. The grids of all boxes on a single image are
 // sampled as one, so that it need not be repeated for every box.

@@ -90,7 +90,6 @@ struct Panel {
   Index n0, width;       // first channel, padded channels
   Index valid;           // channels that exist
   const float* weights;
-  Index floats;
   Ahead weights_ahead, rows_ahead;  // `lines` in all
   float* out_ahead = nullptr;       // what the next panel or strip writes of the first row
 };
@@ -189,9 +188,9 @@ void dense(const DenseArgs& a, const DenseBand& band) {
     for (Index n0 = 0; n0 < a.n;) {
       const Index width = panel_width_at(a.n, n0);
       if (n0 >= band.n_begin && n0 < band.n_end) {
-        Panel p{n0, width, smaller(width, a.n - n0), a.weights + k_total * n0, k_total * width, {}, {}};
+        Panel p{n0, width, smaller(width, a.n - n0), a.weights + k_total * n0, {}, {}};
         const bool last = n0 + width >= band.n_end;
-        if (!last && fetch_weights) p.weights_ahead = {p.weights + p.floats, p.floats / 16};
+        if (!last && fetch_weights) p.weights_ahead = {p.weights + k_total * width, k_total * width / 16};
         p.rows_ahead = {next, row_lines};
         next += row_lines * 16;
         if (even && !last) p.out_ahead = a.out + m * a.out_pitch + n0 + width;

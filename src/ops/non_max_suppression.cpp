@@ -8,6 +8,7 @@
 #include <queue>
 
 #include "ops/inference.h"
+#include "ops/selected_boxes.h"
 
 namespace saccade::ops {
 namespace {
@@ -115,27 +116,14 @@ std::vector<Tensor> evaluate(const NonMaxSuppression& op, std::span<const Tensor
   settings.score = scalar_or(inputs, 4, settings.score);
   settings.sigma = scalar_or(inputs, 5, 0);
   const std::vector<double> corners = to_f64(inputs[0]), scores = to_f64(inputs[1]);
-  struct Row {
-    i64 batch, cls, box;
-    double score;
-  };
-  std::vector<Row> rows;
+  std::vector<SelectedBox> rows;
   for (i64 n = 0; n < b[0]; ++n) {
     std::vector<Box> boxes;
     for (i64 i = 0; i < b[1]; ++i) boxes.push_back(box_of(corners.data() + (n * b[1] + i) * 4, op.box_encoding));
     for (i64 c = 0; c < s[1]; ++c)
       for (const Candidate& k : suppress(boxes, scores.data() + (n * s[1] + c) * s[2], settings)) rows.push_back({n, c, k.box, k.score});
   }
-  if (op.sort_result_descending) std::stable_sort(rows.begin(), rows.end(), [](const Row& x, const Row& y) { return x.score > y.score; });
-  std::vector<i64> indices;
-  std::vector<double> values;
-  for (const Row& r : rows) {
-    indices.insert(indices.end(), {r.batch, r.cls, r.box});
-    values.insert(values.end(), {static_cast<double>(r.batch), static_cast<double>(r.cls), r.score});
-  }
-  const Shape shape{static_cast<i64>(rows.size()), 3};
-  const i64 count[] = {shape[0]};
-  return {from_i64(op.output_type, shape, indices), from_f64(ElementType::f32, shape, values), from_i64(op.output_type, {1}, count)};
+  return selected_boxes(std::move(rows), op.sort_result_descending, op.output_type);
 }
 
 }  // namespace saccade::ops

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "ops/inference.h"
+#include "ops/selected_boxes.h"
 #include "ops/widened.h"
 
 namespace saccade::ops {
@@ -76,11 +77,6 @@ double number(const Tensor& t) {
   return element_as_f64(t, 0);
 }
 
-struct Row {
-  i64 batch, cls, box;
-  double score;
-};
-
 }  // namespace
 
 std::vector<Fact> infer(const NmsRotated& op, std::span<const Fact> inputs) {
@@ -103,7 +99,7 @@ std::vector<Tensor> evaluate(const NmsRotated& op, std::span<const Tensor> input
                 to_string(b), to_string(s));
   const double most = number(inputs[2]), threshold = number(inputs[3]), least = number(inputs[4]);
   const std::vector<double> numbers = to_f64(inputs[0]), scores = to_f64(inputs[1]);
-  std::vector<Row> rows;
+  std::vector<SelectedBox> rows;
   for (i64 n = 0; n < b[0]; ++n) {
     std::vector<Turned> boxes;
     for (i64 i = 0; i < b[1]; ++i) {
@@ -126,16 +122,7 @@ std::vector<Tensor> evaluate(const NmsRotated& op, std::span<const Tensor> input
       }
     }
   }
-  if (op.sort_result_descending) std::stable_sort(rows.begin(), rows.end(), [](const Row& x, const Row& y) { return x.score > y.score; });
-  std::vector<i64> indices;
-  std::vector<double> values;
-  for (const Row& r : rows) {
-    indices.insert(indices.end(), {r.batch, r.cls, r.box});
-    values.insert(values.end(), {static_cast<double>(r.batch), static_cast<double>(r.cls), r.score});
-  }
-  const Shape shape{static_cast<i64>(rows.size()), 3};
-  const i64 count[] = {shape[0]};
-  return {from_i64(op.output_type, shape, indices), from_f64(ElementType::f32, shape, values), from_i64(op.output_type, {1}, count)};
+  return selected_boxes(std::move(rows), op.sort_result_descending, op.output_type);
 }
 
 std::vector<Fact> infer(const RoiAlignRotated& op, std::span<const Fact> inputs) {

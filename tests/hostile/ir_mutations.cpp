@@ -154,11 +154,7 @@ TEST(IrMutations, Real) {
 }  // namespace saccade
 
 int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  if (argc > 1) saccade::mutations = std::atoi(argv[1]);
-  for (int i = 2; i < argc; ++i)
-    if (std::filesystem::is_directory(argv[i]))
-      for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i]))
-        if (entry.path().extension() == ".xml") saccade::files.push_back(entry.path());
-  return RUN_ALL_TESTS();
+  return saccade::testing::run_all(argc, argv, saccade::mutations, saccade::files, [](const std::filesystem::path& path) {
+    return path.extension() == ".xml";
+  });
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +15,7 @@
 #include <iterator>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "base/hash.h"
 #include "graph/cache_format.h"
@@ -91,6 +93,21 @@ inline void check_reader(const std::function<void()>& read, const std::string& w
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   tally.slowest_s = std::max(tally.slowest_s, seconds);
   EXPECT_LT(seconds, 20) << what;
+}
+
+/// The body of main: the first argument is the number of mutations, those after it are files and folders; of these, what `wanted` accepts.
+inline int run_all(int argc, char** argv, int& mutations, std::vector<std::filesystem::path>& files, const std::function<bool(const std::filesystem::path&)>& wanted) {
+  ::testing::InitGoogleTest(&argc, argv);
+  if (argc > 1) mutations = std::atoi(argv[1]);
+  for (int i = 2; i < argc; ++i) {
+    std::error_code error;
+    if (std::filesystem::is_regular_file(argv[i], error)) files.emplace_back(argv[i]);
+    if (!std::filesystem::is_directory(argv[i], error)) continue;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i], error))
+      if (wanted(entry.path())) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return RUN_ALL_TESTS();
 }
 
 inline std::string bytes_of(const std::filesystem::path& path) {

@@ -208,14 +208,7 @@ TEST(TfliteMutations, RealModels) {
 extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
 
 int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  if (argc > 1) saccade::mutations = std::atoi(argv[1]);
-  for (int i = 2; i < argc; ++i) {
-    std::error_code error;
-    if (!std::filesystem::is_directory(argv[i], error)) continue;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i], error))
-      if (entry.path().extension() == ".tflite") saccade::files.push_back(entry.path());
-  }
-  std::sort(saccade::files.begin(), saccade::files.end());
-  return RUN_ALL_TESTS();
+  return saccade::testing::run_all(argc, argv, saccade::mutations, saccade::files, [](const std::filesystem::path& path) {
+    return path.extension() == ".tflite";
+  });
 }
