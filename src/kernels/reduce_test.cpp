@@ -109,13 +109,16 @@ TEST_P(ReduceTest, Softmax) {
 }
 
 TEST_P(ReduceTest, ArgMax) {
-  for (Index n : {1, 2, 7, 8, 9, 16, 17, 50}) {
-    for (int flags = 0; flags < 4; ++flags) {
-      const bool smallest = flags & 1, last = flags & 2;
+  for (Index n : {1, 2, 7, 8, 9, 16, 17, 21, 50, 64, 65, 70, 100}) {
+    for (int flags = 0; flags < 16; ++flags) {
+      const bool smallest = flags & 1, last = flags & 2, with_nan = flags & 4;
       std::mt19937 random(static_cast<unsigned>(n));
-      const Index rows = 6;
+      const Index rows = flags & 8 ? 70 : 6;
       std::vector<float> in(static_cast<std::size_t>(rows * n));
       for (float& x : in) x = static_cast<float>(random() % 5);  // many ties
+      if (with_nan)
+        for (std::size_t i = 0; i < in.size(); ++i)
+          if (random() % 8 == 0) in[i] = NAN;
       std::vector<std::int64_t> by_row(static_cast<std::size_t>(rows)), by_column(static_cast<std::size_t>(n));
       ArgMaxArgs args{.smallest = smallest, .last = last, .rows = rows, .n = n, .in = in.data(), .pitch = n, .out = by_row.data()};
       table().argmax_rows(args);
@@ -124,8 +127,9 @@ TEST_P(ReduceTest, ArgMax) {
       const auto best = [&](Index count, auto get) {
         Index at = 0;
         for (Index i = 1; i < count; ++i) {
-          const float x = smallest ? -get(i) : get(i), y = smallest ? -get(at) : get(at);
-          if (x > y || (last && x == y)) at = i;
+          const float x = get(i), y = get(at);
+          const int order = std::isnan(x) || std::isnan(y) ? std::isnan(x) - std::isnan(y) : (x > y) - (x < y);
+          if ((smallest ? -order : order) > 0 || (last && order == 0)) at = i;
         }
         return at;
       };
@@ -135,6 +139,11 @@ TEST_P(ReduceTest, ArgMax) {
       for (Index i = 0; i < n; ++i) {
         EXPECT_EQ(best(rows, [&](Index r) { return in[static_cast<std::size_t>(r * n + i)]; }), by_column[static_cast<std::size_t>(i)]);
       }
+      std::vector<std::int32_t> narrow(static_cast<std::size_t>(rows));
+      args.to = Scalar::i32;
+      args.out = narrow.data();
+      table().argmax_rows(args);
+      EXPECT_TRUE(std::equal(narrow.begin(), narrow.end(), by_row.begin()));
     }
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Softmax and the index of the largest value, along rows and across them.
+// Softmax, along rows and across them.
 #include "kernels/math.h"
 #include "kernels/level.h"
 
@@ -69,36 +69,6 @@ void softmax_columns(const SoftmaxArgs& a) {
       const F y = a.log ? load_n(in + r * a.in_pitch, count) - by : load_n(out + r * a.out_pitch, count) * by;
       store_n(out + r * a.out_pitch, y, count);
     }
-  }
-}
-
-void argmax_rows(const ArgMaxArgs& a) {
-  for (Index r = 0; r < a.rows; ++r) {
-    const float* p = a.in + r * a.pitch;
-    Index best = 0;
-    for (Index i = 1; i < a.n; ++i) {
-      const bool better = a.smallest ? p[i] < p[best] : p[i] > p[best];
-      if (better || (a.last && p[i] == p[best])) best = i;
-    }
-    a.out[r] = best;
-  }
-}
-
-void argmax_columns(const ArgMaxArgs& a) {
-  const F sign = splat(a.smallest ? -1.f : 1.f);
-  for (Index c = 0; c < a.n; c += kLanes) {
-    const Index count = smaller(kLanes, a.n - c);
-    F best = load_n(a.in + c, count) * sign;
-    I at = splat_i(0);
-    for (Index r = 1; r < a.rows; ++r) {
-      const F x = load_n(a.in + r * a.pitch + c, count) * sign;
-      const M better = a.last ? x >= best : x > best;
-      best = simd::select(better, x, best);
-      at = simd::select(better, splat_i(static_cast<std::int32_t>(r)), at);
-    }
-    alignas(64) float bits[kLanes];
-    store(bits, as_float(at));
-    for (Index j = 0; j < count; ++j) a.out[c + j] = __builtin_bit_cast(std::int32_t, bits[j]);
   }
 }
 

@@ -311,14 +311,16 @@ struct SoftmaxArgs {
   Index out_pitch = 0;
 };
 
-/// First (or last) index of the largest (smallest) value. `argmax_rows`: out[r]; `argmax_columns`: out[i] over the rows.
+/// First (or last) index of the largest (smallest) value, NaN being the largest. `argmax_rows`: out[r]; `argmax_columns`: out[i] over
+/// the rows. There is at least one value, and fewer than 2^31.
 struct ArgMaxArgs {
   bool smallest = false;
   bool last = false;
   Index rows = 0, n = 0;
   const float* in = nullptr;
   Index pitch = 0;
-  std::int64_t* out = nullptr;
+  Scalar to = Scalar::i64;  ///< or i32
+  void* out = nullptr;
 };
 
 /// mean and population variance, in two passes. `moments_rows`: mean[r], var[r]; `moments_columns`: mean[i], var[i] over the rows.

@@ -46,14 +46,18 @@ Box<T> clipped(const T* b, const T* window) {
   return {clip(b[0], window[0], window[2]), clip(b[1], window[1], window[3]), clip(b[2], window[0], window[2]), clip(b[3], window[1], window[3])};
 }
 
+template <class T>
 struct Candidate {
-  i64 box, cls;
+  T score;
+  i64 box, cls = 0;  // until they are sorted, `box` counts classes too
 };
 
 // Hands out the candidates of one image in order: score downwards, then class, then box. They are sorted in lots, of which the
 // first is as large as a result usually needs.
 template <class T>
 class Candidates {
+  using Candidate = ops::Candidate<T>;
+
  public:
   Candidates(const T* scores, i64 boxes, i64 classes, T threshold) : scores_(scores), count_(boxes * classes), classes_(classes), threshold_(threshold) {}
 
@@ -65,41 +69,59 @@ class Candidates {
  private:
   bool is_below(T score) const { return first_ || score < above_; }
 
-  // The lowest score of about as many as are wanted, the best of those that wait.
-  std::optional<T> lowest_wanted() {
-    std::vector<T>& best = buffer_;
-    best.clear();
-    T least = threshold_;  // what cannot be among them any more
-    const std::size_t most = 4 * wanted_;
-    const auto shrink = [&] {
-      std::nth_element(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(wanted_) - 1, best.end(), std::greater<T>());
-      best.resize(wanted_);
-      least = best.back();
-    };
-    for (i64 i = 0; i < count_; ++i) {
-      if (!(scores_[i] > least) || !is_below(scores_[i])) continue;
-      best.push_back(scores_[i]);
-      if (best.size() == most) shrink();
+  // A score that about as many as are wanted exceed, judged by a sample of those that wait.
+  T guess() {
+    constexpr i64 kSample = 4096;
+    if (count_ <= 4 * kSample) return threshold_;
+    sample_.clear();
+    std::uint64_t state = 1;
+    for (i64 i = 0; i < kSample; ++i) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      const T score = scores_[static_cast<i64>((state >> 33) % static_cast<std::uint64_t>(count_))];
+      if (score > threshold_ && is_below(score)) sample_.push_back(score);
     }
-    if (best.empty()) return std::nullopt;
-    if (best.size() > wanted_) shrink();
-    return *std::min_element(best.begin(), best.end());
+    const auto rank = static_cast<std::ptrdiff_t>(static_cast<i64>(wanted_) * kSample / count_ + 4);
+    if (rank >= static_cast<std::ptrdiff_t>(sample_.size())) return threshold_;
+    std::nth_element(sample_.begin(), sample_.begin() + rank, sample_.end(), std::greater<T>());
+    return sample_[static_cast<std::size_t>(rank)];
+  }
+
+  // All that wait with a score above `least`.
+  void collect(T least) {
+    constexpr i64 kBlock = 32;
+    lot_.clear();
+    const auto visit = [&](i64 begin, i64 end) {
+      for (i64 i = begin; i < end; ++i)
+        if (scores_[i] > least && is_below(scores_[i])) lot_.push_back({scores_[i], i});
+    };
+    i64 begin = 0;
+    for (; begin + kBlock <= count_; begin += kBlock) {
+      int above = 0;  // most blocks have none
+      for (i64 i = 0; i < kBlock; ++i) above |= scores_[begin + i] > least;
+      if (above) visit(begin, begin + kBlock);
+    }
+    visit(begin, count_);
   }
 
   bool refill() {
-    lot_.clear();
     at_ = 0;
-    const auto lowest = lowest_wanted();
-    if (!lowest) return false;
-    for (i64 i = 0; i < count_; ++i)
-      if (scores_[i] >= *lowest && is_below(scores_[i])) lot_.push_back({i / classes_, i % classes_});
-    above_ = *lowest;
+    T least = guess();
+    collect(least);
+    if (lot_.empty() && least > threshold_) collect(least = threshold_);
+    if (lot_.empty()) return false;
+    if (lot_.size() > 4 * wanted_) {  // only the best of them, and all that are equal to the last
+      const auto last = lot_.begin() + static_cast<std::ptrdiff_t>(wanted_) - 1;
+      std::nth_element(lot_.begin(), last, lot_.end(), [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+      const T lowest = last->score;
+      std::erase_if(lot_, [lowest](const Candidate& c) { return c.score < lowest; });
+    }
+    for (Candidate& c : lot_) c.cls = c.box % classes_, c.box /= classes_;
+    std::sort(lot_.begin(), lot_.end(), [](const Candidate& a, const Candidate& b) {
+      return a.score > b.score || (a.score == b.score && (a.cls < b.cls || (a.cls == b.cls && a.box < b.box)));
+    });
+    above_ = lot_.back().score;
     first_ = false;
     wanted_ *= 4;
-    std::sort(lot_.begin(), lot_.end(), [this](const Candidate& a, const Candidate& b) {
-      const T x = scores_[a.box * classes_ + a.cls], y = scores_[b.box * classes_ + b.cls];
-      return x > y || (x == y && (a.cls < b.cls || (a.cls == b.cls && a.box < b.box)));
-    });
     return true;
   }
 
@@ -108,7 +130,7 @@ class Candidates {
   T threshold_, above_ = 0;  // the scores from that on were handed out
   bool first_ = true;
   std::size_t wanted_ = 512, at_ = 0;
-  std::vector<T> buffer_;
+  std::vector<T> sample_;
   std::vector<Candidate> lot_;
 };
 
@@ -130,15 +152,15 @@ struct Kept {
 };
 
 template <class T>
-std::vector<Candidate> select(const MulticlassNms& op, const Image<T>& image) {
-  std::vector<Candidate> out;
+std::vector<Candidate<T>> select(const MulticlassNms& op, const Image<T>& image) {
+  std::vector<Candidate<T>> out;
   if (op.max_total == 0 || op.max_per_class == 0) return out;
   Candidates<T> candidates(image.scores, image.count, image.classes, static_cast<T>(op.score_threshold));
   std::vector<Kept<T>> kept;
   std::vector<std::ptrdiff_t> last(static_cast<std::size_t>(image.classes), -1);
   std::vector<i64> taken(static_cast<std::size_t>(image.classes));
   const T limit = static_cast<T>(op.iou_threshold);
-  while (const Candidate* c = candidates.next()) {
+  while (const Candidate<T>* c = candidates.next()) {
     const auto cls = static_cast<std::size_t>(c->cls);
     if (taken[cls] >= op.max_per_class) continue;
     const T* corners = image.boxes + (c->box * image.shared + (image.shared == 1 ? 0 : c->cls)) * 4;
@@ -150,7 +172,7 @@ std::vector<Candidate> select(const MulticlassNms& op, const Image<T>& image) {
     kept.push_back({c->box, c->cls, box, last[cls]});
     last[cls] = static_cast<std::ptrdiff_t>(kept.size()) - 1;
     ++taken[cls];
-    if (image.window != nullptr && (!(clipped(corners, image.window).area() > 0) || image.scores[c->box * image.classes + c->cls] < 0)) continue;
+    if (image.window != nullptr && (!(clipped(corners, image.window).area() > 0) || c->score < 0)) continue;
     out.push_back(*c);
     if (static_cast<i64>(out.size()) == op.max_total) break;
   }
@@ -158,7 +180,7 @@ std::vector<Candidate> select(const MulticlassNms& op, const Image<T>& image) {
 }
 
 template <class T>
-void write_box(const MulticlassNms& op, const Image<T>& image, const Candidate& c, T* to) {
+void write_box(const MulticlassNms& op, const Image<T>& image, const Candidate<T>& c, T* to) {
   const T* corners = image.boxes + (c.box * image.shared + (image.shared == 1 ? 0 : c.cls)) * 4;
   if (image.window == nullptr) {
     std::copy_n(corners, 4, to);
@@ -207,11 +229,11 @@ std::vector<Tensor> run(const MulticlassNms& op, std::span<const Tensor> inputs,
     if (has(inputs, 3)) count = std::clamp<i64>(element_as_i64(inputs[3], image), 0, n.boxes);
     const Image<T> in{inputs[0].data<T>() + image * n.boxes * n.shared * 4, n.shared, inputs[1].data<T>() + image * n.boxes * n.classes, count, n.classes,
                       has(inputs, 2) ? inputs[2].data<T>() + image * 4 : nullptr};
-    const std::vector<Candidate> found = select(op, in);
+    const std::vector<Candidate<T>> found = select(op, in);
     for (std::size_t k = 0; k < found.size(); ++k) {
       const i64 at = image * op.max_total + static_cast<i64>(k);
       write_box(op, in, found[k], out[0].data<T>() + at * 4);
-      out[1].data<T>()[at] = in.scores[found[k].box * n.classes + found[k].cls];
+      out[1].data<T>()[at] = found[k].score;
       out[2].data<T>()[at] = static_cast<T>(found[k].cls);
       for (std::size_t i = kFields; i < inputs.size(); ++i) {
         const std::size_t row = inputs[i].size_bytes() / static_cast<std::size_t>(n.images * n.boxes);

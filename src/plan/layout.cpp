@@ -11,6 +11,7 @@
 #include "ops/concat.h"
 #include "ops/inference.h"
 #include "ops/resize.h"
+#include "ops/topk.h"
 
 namespace saccade::plan {
 
@@ -137,7 +138,7 @@ class Chooser {
       }
       return result;
     }
-    if (any_of(name, {"MatMul", "Gather", "If", "Loop", "Scan"})) return natural(r);
+    if (any_of(name, {"MatMul", "Gather", "If", "Loop", "Scan", "ArgMax", "ArgMin"})) return natural(r);
     // everything else keeps what its inputs have, if they are of its rank
     for (ValueId in : node.inputs)
       if (in.valid() && !g_[in].is_constant() && !order(in).empty() && order(in).size() == r && !is_natural(order(in))) return order(in);
@@ -221,7 +222,11 @@ bool resizes_planes(const Graph& graph, const Node& node) {
   const auto* resize = node.op.as<ops::Resize>();
   if (resize == nullptr || resize->mode != ops::ResizeMode::linear || graph.type(node.inputs[0]).element != ElementType::f32) return false;
   const Shape from = graph.type(node.inputs[0]).shape.shape(), to = graph.type(node.outputs[0]).shape.shape();
-  return from.size() == 4 && to[2] >= from[2] && to[3] >= from[3] && graph.is_output(node.outputs[0]) && graph[node.outputs[0]].uses.empty();
+  if (from.size() != 4 || to[2] < from[2] || to[3] < from[3]) return false;
+  const auto& uses = graph[node.outputs[0]].uses;
+  if (graph.is_output(node.outputs[0])) return uses.empty();
+  const auto* arg = uses.size() == 1 ? graph[uses[0].node].op.as<ops::ArgReduce>() : nullptr;
+  return arg != nullptr && ops::normal_axis(arg->axis, 4) == 1 && (arg->output_type == ElementType::i64 || arg->output_type == ElementType::i32);
 }
 
 Layouts choose_layouts(const Graph& graph) { return Chooser(graph).choose(); }

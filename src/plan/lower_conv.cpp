@@ -10,6 +10,7 @@
 #include "plan/conv.h"
 #include "plan/lower.h"
 #include "plan/parallel.h"
+#include "plan/pool.h"
 #include "plan/steps.h"
 #include "plan/winograd.h"
 
@@ -277,7 +278,7 @@ Place Convolution::input_place(Lowering& l) const { return as_image(merges_taps(
 bool lower_conv(Lowering& l, const Node& node) {
   const auto found = convolution_of(l, node, true);
   if (!found) return false;
-  if (lower_region(l, node)) return true;
+  if (lower_region(l, node) || lower_pooled(l, *found)) return true;
   l.defer(found->chain, [&l, conv = *found] {
     const Geometry& g = conv.g;
     const Place in = conv.input_place(l);

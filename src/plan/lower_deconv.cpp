@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "ops/convolution.h"
+#include "ops/convolve.h"
 #include "ops/inference.h"
 #include "plan/dense_step.h"
 #include "plan/lower.h"
@@ -100,11 +101,11 @@ bool lower_deconv(Lowering& l, const Node& node) {
   const auto& op = *node.op.as<ops::ConvolutionBackpropData>();
   const Tensor& weights = l.graph.constant(node.inputs[1]);
   const Shape dims = l.shape(node.inputs[0]), out_dims = l.shape(node.outputs[0]);
-  if (l.element(node.inputs[0]) != ElementType::f32 || !weights.defined() || dims.size() != 4 || node.inputs.size() > 2 || op.window.auto_pad != ops::AutoPad::explicit_) return false;
+  if (l.element(node.inputs[0]) != ElementType::f32 || !weights.defined() || dims.size() != 4) return false;
   if (element_count(dims) == 0 || element_count(out_dims) == 0 || element_count(dims) > (Index{1} << 30)) return false;
   const auto axis = [&](std::size_t d) {
-    const auto at = [&](const std::vector<std::int64_t>& v, Index otherwise) { return d < v.size() ? v[d] : otherwise; };
-    return Axis{dims[d + 2], out_dims[d + 2], weights.shape()[d + 2], at(op.window.strides, 1), at(op.window.dilations, 1), at(op.window.pads_begin, 0)};
+    const ops::BackpropAxis a = ops::backprop_axis(op.window, op.output_padding, d, dims[d + 2], weights.shape()[d + 2], node.inputs.size() > 2 ? out_dims[d + 2] : -1);
+    return Axis{dims[d + 2], out_dims[d + 2], weights.shape()[d + 2], a.stride, a.dilation, a.begin};
   };
   const Axis ay = axis(0), ax = axis(1);
   for (const Axis& a : {ay, ax})

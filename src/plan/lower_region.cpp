@@ -3,14 +3,11 @@
 // leave the second-level cache.
 //
 //   for a few output rows: expand the input rows that are missing in the ring of lines → depthwise → project
-//
-// The ring holds as many lines of the expanded image as the depthwise window of those rows reaches, in groups of 16 channels,
-// [line][C / 16][W][16], so that the depthwise kernel reads one stretch for each group.
 #include <algorithm>
 
 #include "base/cpu.h"
-#include "plan/conv.h"
 #include "plan/parallel.h"
+#include "plan/ring.h"
 
 namespace saccade::plan {
 
@@ -19,19 +16,15 @@ using graph::ValueId;
 
 namespace {
 
-Index padded(Index n) { return (n + 15) / 16 * 16; }
-
 // Lines from the first to the last of a window.
 Index reach(const Geometry& g) { return (g.kh - 1) * g.dh + 1; }
 
 class RegionStep final : public Step {
  public:
-  std::unique_ptr<DenseStep> expand;  // null: the depthwise convolution reads the image itself
+  std::optional<Ring> expanded;  // none: the depthwise convolution reads the image itself
   std::unique_ptr<DepthwiseStep> middle;
   std::unique_ptr<DenseStep> project;
-  Index strip = 1;       // output rows at a time
-  Index ring_lines = 0;  // at least as many as a strip's windows reach
-  Index ring_line = 0;   // floats
+  Index strip = 1;  // output rows at a time
 
   void run(const Run& run) const override {
     const Geometry& g = middle->g;
@@ -39,21 +32,21 @@ class RegionStep final : public Step {
       // each band expands anew the lines that its first window reaches back to
       run.parallel(
           g.oh, strip, flops / static_cast<double>(g.n) * 0.012,
-          [&](Index begin, Index end, std::byte* scratch) { band(run, b, begin, end, reinterpret_cast<float*>(scratch)); }, expand ? 1 : 4);
+          [&](Index begin, Index end, std::byte* scratch) { band(run, b, begin, end, reinterpret_cast<float*>(scratch)); }, expanded ? 1 : 4);
   }
 
-  std::size_t scratch() const { return static_cast<std::size_t>(ring_lines * ring_line + strip * middle->g.ow * padded(middle->g.c) + 64) * sizeof(float); }
+  std::size_t scratch() const { return static_cast<std::size_t>(ring_floats() + strip * middle->g.ow * padded(middle->g.c) + 64) * sizeof(float); }
 
  private:
-  static const float* image(const Run& run, const Place& p, Index b) { return run.floats(p) + (p.dims[0] == 1 ? 0 : b * batch_stride(p)); }
+  Index ring_floats() const { return expanded ? expanded->floats() : 0; }
 
   void band(const Run& run, Index b, Index begin, Index end, float* ring) const {
     const Geometry& g = middle->g;
     const Index c_pitch = padded(g.c), narrow = g.ow * c_pitch;
-    float* const between = ring + ring_lines * ring_line;
+    float* const between = ring + ring_floats();
     kernels::DenseArgs last = project->args;
     float* const out = run.floats(project->out) + b * batch_stride(project->out);
-    const float* const other = project->other.valid() ? image(run, project->other, b) : nullptr;
+    const float* const other = project->other.valid() ? image_of(run, project->other, b) : nullptr;
     last.epilogue.other = other;
     last.width = g.ow;
     last.rows.pitch = c_pitch;
@@ -64,15 +57,15 @@ class RegionStep final : public Step {
     d.in.rows = rows;
     d.out_pitch = c_pitch;
     d.lanes = kernels::Lanes::full;
-    const float* const direct = expand ? nullptr : image(run, middle->in, b);
+    const float* const direct = expanded ? nullptr : image_of(run, middle->in, b);
     Index next = std::max<Index>(0, begin * g.sh - g.pt);  // the first line that the ring lacks
     for (Index y = begin; y < end; y += strip) {
       const Index count = std::min(strip, end - y);
-      if (expand) fill(run, b, ring, next, std::min(g.h, (y + count - 1) * g.sh - g.pt + reach(g)));
+      if (expanded) expanded->advance(run, b, ring, next, std::min(g.h, (y + count - 1) * g.sh - g.pt + reach(g)));
       for (Index i = 0; i < count; ++i) {
         for (Index ky = 0; ky < g.kh; ++ky) {
           const Index iy = (y + i) * g.sh - g.pt + ky * g.dh;
-          rows[ky] = iy < 0 || iy >= g.h ? nullptr : expand ? ring + iy % ring_lines * ring_line : direct + iy * line(middle->in);
+          rows[ky] = iy < 0 || iy >= g.h ? nullptr : expanded ? expanded->at(ring, iy) : direct + iy * line(middle->in);
         }
         rows_ahead(g, y + i + 1 < end ? direct : nullptr, line(middle->in), y + i + 1, d.ahead);
         d.out = between + i * narrow;
@@ -84,36 +77,12 @@ class RegionStep final : public Step {
       run.k.dense(last, {0, count * g.ow, 0, last.n});
     }
   }
-
-  // Lines [next, until) of the expanded image; `next` becomes `until`.
-  void fill(const Run& run, Index b, float* ring, Index& next, Index until) const {
-    const Geometry& g = middle->g;
-    kernels::DenseArgs a = expand->args;
-    a.width = g.w;
-    a.out_pitch = 16;
-    a.out_line_pitch = ring_line;
-    a.out_block_pitch = 16 * g.w;
-    a.lanes = kernels::Lanes::full;
-    const float* const base = image(run, expand->in, b);
-    while (next < until) {
-      const Index slot = next % ring_lines, lines = std::min(until - next, ring_lines - slot);
-      // rows count from the image's first one on, for the tables of offsets; the ring begins where line `next` lies
-      a.rows.base = base;
-      a.out = ring + (slot - next) * ring_line;
-      run.k.dense(a, {next * g.w, (next + lines) * g.w, 0, a.n});
-      next += lines;
-    }
-  }
 };
 
 struct Found {
   std::optional<Convolution> expand;
   Convolution middle, project;
 };
-
-const Node* only_user(const Lowering& l, ValueId v) {
-  return l.graph.use_count(v) == 1 && !l.graph[v].uses.empty() && l.graph[v].uses[0].input == 0 ? &l.graph[l.graph[v].uses[0].node] : nullptr;
-}
 
 bool streams(const Convolution& c) { return c.depthwise() && c.g.kh <= 7 && c.g.ow > 1; }
 
@@ -139,34 +108,33 @@ std::optional<Found> find(Lowering& l, const Node& node) {
   return found;
 }
 
-struct Sizes {
-  Index strip, ring_lines, ring_line;
-  Index bytes;  // what wants to stay in the second-level cache
-};
+Index strip_of(const Geometry& g) { return std::clamp<Index>((48 + g.ow - 1) / g.ow, 1, g.oh); }
 
-Sizes sizes(const Found& f) {
+Ring ring_of(const Found& f) {
   const Geometry& g = f.middle.g;
-  Sizes s;
-  s.strip = std::clamp<Index>((48 + g.ow - 1) / g.ow, 1, g.oh);
-  s.ring_lines = f.expand ? std::min(g.h, reach(g) + (s.strip - 1) * g.sh) : 0;
-  s.ring_line = f.expand ? padded(g.c) * g.w + 16 : 0;  // not a power of two
-  s.bytes = 4 * (s.ring_lines * s.ring_line + s.strip * g.ow * padded(g.c) + f.project.weights.size() + f.middle.weights.size() + (f.expand ? f.expand->weights.size() : 0));
-  return s;
+  return Ring::of(g.c, g.h, g.w, reach(g) + (strip_of(g) - 1) * g.sh);
+}
+
+// What wants to stay in the second-level cache.
+Index bytes_of(const Found& f) {
+  const Geometry& g = f.middle.g;
+  const Index expansion = f.expand ? ring_of(f).floats() + f.expand->weights.size() : 0;
+  return 4 * (expansion + strip_of(g) * g.ow * padded(g.c) + f.project.weights.size() + f.middle.weights.size());
 }
 
 // Worth it where the images between the stages are too large for the cache, and the lines and weights are not.
-Choice choice(const Lowering& l, const Found& f, const Sizes& s) {
+Choice choice(const Lowering& l, const Found& f) {
   const auto l2 = static_cast<Index>(cache_sizes().l2 > 0 ? cache_sizes().l2 : std::size_t{512} << 10);
   const Geometry& g = f.middle.g;
-  const Index between = 4 * (f.expand ? padded(g.c) * g.h * g.w : padded(g.c) * g.oh * g.ow);
+  const Index bytes = bytes_of(f), between = 4 * (f.expand ? padded(g.c) * g.h * g.w : padded(g.c) * g.oh * g.ow);
   Choice c;
   const std::string expand = f.expand ? fmt::format("{}*{}x{}>", f.expand->g.c, f.expand->g.kh, f.expand->g.kw) : "";
   c.key = fmt::format("rows {}{} {}x{}/{}>{} {}x{} n{}", expand, g.c, g.kh, g.kw, g.sh, f.project.g.o, g.oh, g.ow, g.n);
   c.node = l.graph[(f.expand ? f.expand->chain : f.middle.chain).nodes.front()].name;
-  const bool lines_fit = s.bytes <= l2 * 3 / 4, images_do_not = between > l2 / 2, wide = g.ow >= 14;
+  const bool lines_fit = bytes <= l2 * 3 / 4, images_do_not = between > l2 / 2, wide = g.ow >= 14;
   c.taken = lines_fit && images_do_not && wide;
-  c.close = s.bytes <= l2 && between > l2 / 8 && g.ow >= 7;
-  c.why = fmt::format("lines and weights take {} KB, images between the stages {} KB, the cache has {} KB; {} columns", s.bytes >> 10, between >> 10, l2 >> 10, g.ow);
+  c.close = bytes <= l2 && between > l2 / 8 && g.ow >= 7;
+  c.why = fmt::format("lines and weights take {} KB, images between the stages {} KB, the cache has {} KB; {} columns", bytes >> 10, between >> 10, l2 >> 10, g.ow);
   return c;
 }
 
@@ -175,32 +143,29 @@ Choice choice(const Lowering& l, const Found& f, const Sizes& s) {
 bool lower_region(Lowering& l, const Node& node) {
   auto found = find(l, node);
   if (!found) return false;
-  const Sizes s = sizes(*found);
-  if (!l.decide(choice(l, *found, s))) return false;
+  if (!l.decide(choice(l, *found))) return false;
   Chain whole;
   for (const Convolution* c : {found->expand ? &*found->expand : nullptr, &found->middle, &found->project})
     if (c != nullptr) whole.nodes.insert(whole.nodes.end(), c->chain.nodes.begin(), c->chain.nodes.end());
   whole.result = found->project.chain.result;
-  l.defer(whole, [&l, found = *found, s, whole] {
+  l.defer(whole, [&l, found = *found, whole] {
     auto step = std::make_unique<RegionStep>();
     const Convolution &middle = found.middle, &project = found.project;
     const Geometry& g = middle.g;
     std::string stages;
     Place image;
     if (found.expand) {
-      const Convolution& e = *found.expand;
-      image = e.input_place(l);
-      // nothing lies at this place: the step gives the ring's own pitches
-      const Place ring{image.buffer, ElementType::f32, 0, {e.g.n, e.g.o, e.g.oh, e.g.ow}, {0, 1, s.ring_line, 16}};
-      step->expand = make_dense(l, e.weights, image, ring, {}, e.g, {0, 0, e.g.c, 0, e.g.o}, l.epilogue(e.chain));
-      image = step->expand->in;
-      stages = step->expand->kernel + " > ";
-      step->flops += step->expand->flops;
+      step->expanded = ring_of(found);
+      step->expanded->fill_from(l, *found.expand, found.expand->input_place(l));
+      const DenseStep& product = *step->expanded->product;
+      image = product.in;
+      stages = product.kernel + " > ";
+      step->flops += product.flops;
     } else {
       image = middle.input_place(l);
     }
     step->middle = make_depthwise(l, middle.weights, image, image, {}, g, l.epilogue(middle.chain));
-    if (step->expand) {
+    if (step->expanded) {
       step->middle->args.in.pitch = 16;
       step->middle->args.in.block_pitch = 16 * g.w;
     }
@@ -215,9 +180,7 @@ bool lower_region(Lowering& l, const Node& node) {
     const Index narrow = g.ow * padded(g.c);
     const Place between{image.buffer, ElementType::f32, 0, {g.n, g.c, g.oh, g.ow}, {0, 1, narrow, padded(g.c)}};
     step->project = make_dense(l, project.weights, between, out, other, project.g, {0, 0, project.g.c, 0, project.g.o}, epilogue);
-    step->strip = s.strip;
-    step->ring_lines = s.ring_lines;
-    step->ring_line = s.ring_line;
+    step->strip = strip_of(g);
     step->flops += step->middle->flops + step->project->flops;
     step->kernel = "rows: " + stages + step->middle->kernel + " > " + step->project->kernel;
     step->scratch_bytes = step->scratch();

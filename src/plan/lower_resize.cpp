@@ -9,6 +9,7 @@
 #include "ops/resize.h"
 #include "plan/lower.h"
 #include "plan/parallel.h"
+#include "plan/resize.h"
 #include "plan/steps.h"
 
 namespace saccade::plan {
@@ -17,13 +18,6 @@ using graph::Node;
 using kernels::Index;
 
 namespace {
-
-// Source positions and weights of every output position along one axis.
-struct Taps {
-  std::size_t per_output = 1;
-  std::vector<std::int32_t> positions;
-  std::vector<float> weights;
-};
 
 std::optional<double> source_of(ops::ResizeCoordinates mode, double o, double scale, double in, double out) {
   using ops::ResizeCoordinates;
@@ -37,8 +31,8 @@ std::optional<double> source_of(ops::ResizeCoordinates mode, double o, double sc
   }
 }
 
-std::optional<Taps> taps(const ops::Resize& op, Index in, Index out, double scale) {
-  Taps t;
+std::optional<ResizeTaps> taps(const ops::Resize& op, Index in, Index out, double scale) {
+  ResizeTaps t;
   t.per_output = op.mode == ops::ResizeMode::nearest ? 1 : op.mode == ops::ResizeMode::linear ? 2 : 4;
   const auto add = [&](double position, double weight) {
     t.positions.push_back(static_cast<std::int32_t>(std::clamp(position, 0.0, static_cast<double>(in - 1))));
@@ -78,7 +72,7 @@ class ResizeStep final : public Step {
   kernels::ResizeArgs args;
   ops::ResizeMode mode = ops::ResizeMode::nearest;
   Place in, out;
-  Taps lines, columns;
+  ResizeTaps lines, columns;
 
   void run(const Run& run) const override {
     const Index lines_out = out.dims[2];
@@ -94,58 +88,6 @@ class ResizeStep final : public Step {
         }
         a.out = run.floats(out) + b * out.strides[0] + oy * out.strides[2];
         kernel(a);
-      }
-    });
-  }
-};
-
-// Rows of the input are widened with channels innermost and put down plane by plane; then each row of a plane is a mean of two of these.
-class PlanarResizeStep final : public Step {
- public:
-  kernels::ResizeArgs args;  // of one widened row
-  Place in, wide, out;       // wide: [N, C, input rows, output columns]
-  Taps lines, columns;
-
-  void run(const Run& run) const override {
-    const Index channels = in.dims[1], rows = in.dims[2], width = out.dims[3], height = out.dims[2];
-    const double work = bytes * 0.05;
-    run.parallel(in.dims[0] * rows, 1, work, [&](Index begin, Index end, std::byte* scratch) {
-      auto* const pixels = reinterpret_cast<float*>(scratch);
-      kernels::ResizeArgs a = args;
-      a.row_weights[0] = a.row_weights[1] = 0.5f;  // of the same row twice
-      a.out = pixels;
-      for (Index i = begin; i < end; ++i) {
-        const Index b = i / rows, y = i % rows;
-        a.rows[0] = a.rows[1] = run.floats(in) + b * in.strides[0] + y * in.strides[2];
-        run.k.resize_linear_row(a);
-        kernels::TransposeArgs t;
-        t.src = pixels;
-        t.src_pitch = a.out_pitch;
-        t.dst = run.floats(wide) + b * wide.strides[0] + y * wide.strides[2];
-        t.dst_pitch = wide.strides[1];
-        t.rows = width;
-        t.columns = channels;
-        run.k.transpose(t);
-      }
-    });
-    run.parallel(in.dims[0] * channels * height, 16, work, [&](Index begin, Index end) {
-      constexpr std::int32_t kSame[2] = {0, 0};
-      constexpr float kHalves[2] = {0.5f, 0.5f};
-      kernels::ResizeArgs a;  // a row is one pixel of as many channels as it has columns
-      a.columns = kSame;
-      a.column_weights = kHalves;
-      a.channels = width;
-      a.out_width = 1;
-      for (Index i = begin; i < end; ++i) {
-        const Index plane = i / height, y = i % height;
-        const float* const source = run.floats(wide) + plane * wide.strides[1];
-        for (std::size_t t = 0; t < 2; ++t) {
-          const std::size_t at = static_cast<std::size_t>(y) * 2 + t;
-          a.rows[t] = source + lines.positions[at] * width;
-          a.row_weights[t] = lines.weights[at];
-        }
-        a.out = run.floats(out) + plane * out.strides[1] + y * width;
-        run.k.resize_linear_row(a);
       }
     });
   }
@@ -171,29 +113,7 @@ bool lower_resize(Lowering& l, const Node& node) {
   }
   auto lines = taps(op, dims[2], out_dims[2], scale[0]), columns = taps(op, dims[3], out_dims[3], scale[1]);
   if (!lines || !columns) return false;
-  if (resizes_planes(l.graph, node)) {
-    auto step = std::make_unique<PlanarResizeStep>();
-    step->in = l.contiguous_along(node.inputs[0], 1);
-    step->out = l.destination(node.outputs[0]);
-    step->wide = l.scratch_dense(ElementType::f32, {dims[0], dims[1], dims[2], out_dims[3]});
-    step->lines = std::move(*lines);
-    step->columns = std::move(*columns);
-    kernels::ResizeArgs& a = step->args;
-    a.columns = step->columns.positions.data();
-    a.column_weights = step->columns.weights.data();
-    a.pitch = step->in.strides[3];
-    a.channels = dims[1];
-    a.out_pitch = (dims[1] + 15) / 16 * 16;
-    a.out_width = out_dims[3];
-    a.lanes = kernels::Lanes::full;
-    step->scratch_bytes = static_cast<std::size_t>(a.out_pitch * a.out_width) * sizeof(float);
-    step->reads = {step->in};
-    step->writes = {step->wide, step->out};
-    step->kernel = "resize linear, by planes";
-    step->flops = static_cast<double>(element_count(out_dims)) * 4;
-    l.emit(std::move(step));
-    return true;
-  }
+  if (resizes_planes(l.graph, node)) return lower_planar_resize(l, node, std::move(*lines), std::move(*columns));
   auto step = std::make_unique<ResizeStep>();
   step->in = l.contiguous_along(node.inputs[0], 1);
   step->out = l.destination_along(node.outputs[0], 1);
