@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "plan/dense_step.h"
 
@@ -28,6 +29,19 @@ struct Convolution {
 
 /// The node as a convolution, if the kernels can run it.
 std::optional<Convolution> convolution_of(Lowering& l, const graph::Node& node, bool allow_other);
+
+/// A convolution whose operands and result lie somewhere.
+struct PlacedConvolution {
+  Convolution conv;
+  Place in, out, other;  ///< as images with contiguous channels
+  kernels::Epilogue epilogue;
+};
+PlacedConvolution placed(Lowering& l, const Convolution& conv);
+
+/// Names the step, which runs all of them and knows its kernel and its work, after their chains and emits it.
+void emit_convolutions(Lowering& l, const std::vector<PlacedConvolution>& convolutions, std::unique_ptr<Step> step);
+/// The kernel's name, and how many it serves.
+std::string named(const std::string& kernel, const std::vector<PlacedConvolution>& convolutions);
 
 /// Depthwise convolution, row by row.
 class DepthwiseStep final : public Step {
@@ -57,5 +71,11 @@ std::unique_ptr<DepthwiseStep> make_depthwise(Lowering& l, const Tensor& weights
 /// Lowers the node together with the depthwise and pointwise convolutions behind it as one step that streams rows, if that
 /// is estimated to be faster; false: nothing was done.
 bool lower_region(Lowering& l, const graph::Node& node);
+/// Whether lower_region would.
+bool begins_region(Lowering& l, const graph::Node& node);
+
+/// Lowers the convolution, which `winograd` says how to run, together with those behind it that read the same image in the same way, if that is
+/// estimated to be faster; false: nothing was done.
+bool lower_siblings(Lowering& l, const Convolution& first, bool winograd);
 
 }  // namespace saccade::plan

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "plan/parallel.h"
-
 namespace saccade::plan {
 
 Place as_image(Place p) {
@@ -18,22 +16,18 @@ Place as_image(Place p) {
 bool endless(const Place& p) { return p.dims[2] == 1 || line(p) == pixel(p) * p.dims[3]; }
 
 void DenseStep::run(const Run& run) const {
+  const double work = flops / static_cast<double>(batch) * 0.01;
+  for (Index b = 0; b < batch; ++b)
+    cut_product(run, {m, args.n, nr, panels(), weights.size_bytes()}, work,
+                [&](Index m_begin, Index m_end, Index panel_begin, Index panel_end) { multiply(run, b, m_begin, m_end, panel_begin, panel_end); });
+}
+
+void DenseStep::multiply(const Run& run, Index b, Index m_begin, Index m_end, Index panel_begin, Index panel_end) const {
   kernels::DenseArgs a = args;
-  for (Index b = 0; b < batch; ++b) {
-    a.rows.base = run.floats(in) + b * batch_stride(in);
-    a.out = run.floats(out) + b * batch_stride(out);
-    if (other.valid()) a.epilogue.other = run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other));
-    const double work = flops / static_cast<double>(batch) * 0.01;
-    // what the threads would all read is the smaller part: the weights or the rows
-    if (m >= 24 && (a.n < 2 * m || a.n < 16 * nr)) {
-      // each piece reads all weights, be it from beyond the second-level cache
-      const int pieces = weights.size_bytes() > std::size_t{256} << 10 ? 2 : 4;
-      run.parallel(m, 12, work, [&](Index begin, Index end) { run.k.dense(a, {begin, end, 0, a.n}); }, pieces);
-    } else {
-      const Index panels = (a.n + nr - 1) / nr;
-      run.parallel(panels, 1, work, [&](Index begin, Index end) { run.k.dense(a, {0, m, begin * nr, std::min(end * nr, a.n)}); });
-    }
-  }
+  a.rows.base = run.floats(in) + b * batch_stride(in);
+  a.out = run.floats(out) + b * batch_stride(out);
+  if (other.valid()) a.epilogue.other = run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other));
+  run.k.dense(a, {m_begin, m_end, panel_begin * nr, std::min(panel_end * nr, a.n)});
 }
 
 void DenseStep::use_offsets(Index kh, Index kw) {

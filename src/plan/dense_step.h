@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "plan/lowering.h"
+#include "plan/parallel.h"
 
 namespace saccade::plan {
 
@@ -14,6 +15,8 @@ using kernels::Index;
 // A convolution over two spatial dimensions; one-dimensional ones have h = 1.
 struct Geometry {
   Index n, c, h, w, o, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, pb, pr;
+
+  bool operator==(const Geometry&) const = default;
 };
 
 /// Rank 3 (N, C, W) as rank 4 with H = 1.
@@ -23,6 +26,25 @@ inline Index line(const Place& p) { return p.strides[2]; }
 inline Index pixel(const Place& p) { return p.strides[3]; }
 /// Whether the image's lines follow each other without a gap, so that it is one line of h·w pixels.
 bool endless(const Place& place);
+
+/// The size of a product of rows and weights that are packed in panels of nr channels.
+struct ProductSize {
+  Index m, n, nr, panels;
+  std::size_t weight_bytes;
+};
+
+/// Calls fn(rows begin, end, panels begin, end) on pieces of the product; `work` as in Run::parallel.
+template <class F>
+void cut_product(const Run& run, const ProductSize& p, double work, F&& fn) {
+  // what the threads would all read is the smaller part: the weights or the rows
+  if (p.m >= 24 && (p.n < 2 * p.m || p.n < 16 * p.nr)) {
+    // each piece reads all weights, be it from beyond the second-level cache
+    const int pieces = p.weight_bytes > std::size_t{256} << 10 ? 2 : 4;
+    run.parallel(p.m, 12, work, [&](Index begin, Index end) { fn(begin, end, 0, p.panels); }, pieces);
+  } else {
+    run.parallel(p.panels, 1, work, [&](Index begin, Index end) { fn(0, p.m, begin, end); });
+  }
+}
 
 /// Rows of an image times packed weights, for every image of a batch.
 class DenseStep final : public Step {
@@ -34,6 +56,9 @@ class DenseStep final : public Step {
   Index batch = 1, m = 0, nr = 16;
 
   void run(const Run& run) const override;
+  /// Rows times panels of image b.
+  void multiply(const Run& run, Index b, Index m_begin, Index m_end, Index panel_begin, Index panel_end) const;
+  Index panels() const { return (args.n + nr - 1) / nr; }
   /// Takes the offset tables as the image rows of args; `kh`·`kw` taps of args.k floats.
   void use_offsets(Index kh, Index kw);
 };

@@ -275,26 +275,42 @@ std::optional<Convolution> convolution_of(Lowering& l, const Node& node, bool al
 
 Place Convolution::input_place(Lowering& l) const { return as_image(merges_taps() ? l.place(input) : l.contiguous_along(input, 1)); }
 
+PlacedConvolution placed(Lowering& l, const Convolution& conv) {
+  PlacedConvolution p{conv, conv.input_place(l), {}, {}, l.epilogue(conv.chain)};
+  if (conv.chain.other.valid()) {
+    p.other = as_image(l.contiguous_along(conv.chain.other, 1));
+    p.epilogue.other_pitch = pixel(p.other);
+    p.epilogue.other_line_pitch = line(p.other);
+  }
+  p.out = as_image(l.destination_along(conv.chain.result, 1));
+  return p;
+}
+
+void emit_convolutions(Lowering& l, const std::vector<PlacedConvolution>& convolutions, std::unique_ptr<Step> step) {
+  for (const PlacedConvolution& p : convolutions) {
+    const Chain& chain = p.conv.chain;
+    step->name += (step->name.empty() ? "" : ", ") + l.graph[chain.nodes.front()].name;
+    step->kind += (step->kind.empty() ? "" : ", ") + l.kind(chain);
+  }
+  l.emit(std::move(step));
+}
+
+std::string named(const std::string& kernel, const std::vector<PlacedConvolution>& convolutions) {
+  return convolutions.size() == 1 ? kernel : fmt::format("{}, {} siblings", kernel, convolutions.size());
+}
+
 bool lower_conv(Lowering& l, const Node& node) {
   const auto found = convolution_of(l, node, true);
   if (!found) return false;
   if (lower_region(l, node) || lower_pooled(l, *found)) return true;
-  l.defer(found->chain, [&l, conv = *found] {
-    const Geometry& g = conv.g;
-    const Place in = conv.input_place(l);
-    Place other;
-    kernels::Epilogue epilogue = l.epilogue(conv.chain);
-    if (conv.chain.other.valid()) {
-      other = as_image(l.contiguous_along(conv.chain.other, 1));
-      epilogue.other_pitch = pixel(other);
-      epilogue.other_line_pitch = line(other);
-    }
-    const Place out = as_image(l.destination_along(conv.chain.result, 1));
-    if (conv.depthwise()) return emit_convolution(l, conv.chain, make_depthwise(l, conv.weights, in, out, other, g, epilogue));
-    if (winograd_wins(l, l.graph[conv.chain.nodes.front()], g, conv.groups)) return lower_winograd(l, conv.chain, conv.weights, in, out, other, g, epilogue);
-    const Index c = g.c / conv.groups, o = g.o / conv.groups;
-    for (Index i = 0; i < conv.groups; ++i)
-      emit_convolution(l, conv.chain, make_dense(l, conv.weights, in, out, other, g, {i, i * c, c, i * o, o}, epilogue));
+  const bool winograd = winograd_wins(l, node, found->g, found->groups);
+  if (lower_siblings(l, *found, winograd)) return true;
+  l.defer(found->chain, [&l, conv = *found, winograd] {
+    const PlacedConvolution p = placed(l, conv);
+    if (conv.depthwise()) return emit_convolutions(l, {p}, make_depthwise(l, conv.weights, p.in, p.out, p.other, conv.g, p.epilogue));
+    if (winograd) return lower_winograd(l, {p});
+    const Index c = conv.g.c / conv.groups, o = conv.g.o / conv.groups;
+    for (Index i = 0; i < conv.groups; ++i) emit_convolutions(l, {p}, make_dense(l, conv.weights, p.in, p.out, p.other, conv.g, {i, i * c, c, i * o, o}, p.epilogue));
   });
   return true;
 }

@@ -164,21 +164,29 @@ Choice choice(const Lowering& l, const Convolution& conv, const Pooling& pool, c
   return c;
 }
 
-}  // namespace
-
-bool lower_pooled(Lowering& l, const Convolution& conv) {
+// The pooling that is to run in one step with the convolution.
+std::optional<Pooling> pooling_behind(Lowering& l, const Convolution& conv) {
   const Node* const node = only_user(l, conv.chain.result);
   const Geometry& g = conv.g;
   // one that the faster algorithm may take does not wait for lines
   const bool winograd = !l.exact && g.kh == 3 && g.kw == 3 && g.sh == 1 && g.sw == 1 && g.dh == 1 && g.dw == 1 && g.c >= 16 && g.o >= 16;
-  if (node == nullptr || conv.groups != 1 || conv.chain.other.valid() || winograd) return false;
+  if (node == nullptr || conv.groups != 1 || conv.chain.other.valid() || winograd) return std::nullopt;
   auto pool = pooling_of(l, *node);
+  if (!pool || !l.decide(choice(l, conv, *pool, Ring::of(g.o, g.oh, g.ow, pool->reach())))) return std::nullopt;
+  return pool;
+}
+
+}  // namespace
+
+bool begins_pooled(Lowering& l, const Convolution& conv) { return pooling_behind(l, conv).has_value(); }
+
+bool lower_pooled(Lowering& l, const Convolution& conv) {
+  auto pool = pooling_behind(l, conv);
   if (!pool) return false;
-  const Ring ring = Ring::of(g.o, g.oh, g.ow, pool->reach());
-  if (!l.decide(choice(l, conv, *pool, ring))) return false;
   Chain whole = conv.chain;
-  whole.nodes.push_back(node->id);
-  whole.result = node->outputs[0];
+  const Node& node = *only_user(l, conv.chain.result);
+  whole.nodes.push_back(node.id);
+  whole.result = node.outputs[0];
   l.defer(whole, [&l, conv, pool = std::move(*pool), whole] {
     auto step = std::make_unique<PooledStep>();
     const Geometry& g = conv.g;

@@ -140,6 +140,11 @@ Choice choice(const Lowering& l, const Found& f) {
 
 }  // namespace
 
+bool begins_region(Lowering& l, const Node& node) {
+  const auto found = find(l, node);
+  return found && l.decide(choice(l, *found));
+}
+
 bool lower_region(Lowering& l, const Node& node) {
   auto found = find(l, node);
   if (!found) return false;

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 
-#include "plan/dense_step.h"
 #include "plan/parallel.h"
 #include "plan/winograd.h"
 
@@ -18,12 +17,20 @@ Index padded(Index n) { return (n + 15) / 16 * 16; }
 
 class WinogradStep final : public Step {
  public:
-  Place in, out, other;
-  Tensor weights;  // dense packing of each position
-  Geometry g{};
-  kernels::Epilogue epilogue;
-  kernels::Lanes lanes = kernels::Lanes::masked;
-  Index packed_floats = 0, tile_rows = 0, tile_columns = 0;
+  // One convolution of the image.
+  struct Branch {
+    Index o;
+    Place out, other;
+    kernels::Epilogue epilogue;
+    kernels::Lanes lanes;
+    Index packed_floats;
+    Tensor weights;  // dense packing of each position
+  };
+  Place in;
+  Geometry g{};  // of all branches but for `o`
+  std::vector<Branch> branches;
+  Index widest = 0;  // channels of a branch
+  Index tile_rows = 0, tile_columns = 0;
   Index block_tiles = 0;  // consecutive tiles in raster order, image after image
 
   void run(const Run& run) const override {
@@ -36,31 +43,37 @@ class WinogradStep final : public Step {
       for (Index i = begin; i < end; ++i) {
         const Block block{i * block_tiles, std::min(tiles, (i + 1) * block_tiles)};
         transform_inputs(run, block, block.first, block.last, scratch);
-        multiply(run, block, 0, kPositions, scratch);
-        transform_outputs(run, block, block.first, block.last, scratch);
+        for (const Branch& branch : branches) {
+          multiply(run, branch, block, 0, kPositions, scratch);
+          transform_outputs(run, branch, block, block.first, block.last, scratch);
+        }
       }
     });
   }
+
+  // The memory of a block: its inputs, and the products of one branch at a time.
+  std::size_t scratch() const { return static_cast<std::size_t>(kPositions * 4 * (block_tiles * (c_pitch() + padded(widest)) + 32)); }
 
  private:
   struct Block {
     Index first, last;  // tiles
   };
   Index c_pitch() const { return padded(g.c); }
-  Index n_pitch() const { return padded(g.o); }
   // one vector between positions keeps the 36 streams of a tile out of the same cache sets
-  Index in_position(const Block& block) const { return (block.last - block.first) * c_pitch() + 16; }
-  Index out_position(const Block& block) const { return (block.last - block.first) * n_pitch() + 16; }
+  static Index position_pitch(const Block& block, Index pitch) { return (block.last - block.first) * pitch + 16; }
   static float* before(std::byte* scratch) { return reinterpret_cast<float*>(scratch); }
   float* after(std::byte* scratch) const { return before(scratch) + kPositions * (block_tiles * c_pitch() + 16); }
 
   // All threads on one block, in the first one's memory.
   void together(const Run& run, const Block& block) const {
     const Index tiles = block.last - block.first;
-    const double work = flops * 0.006 * static_cast<double>(tiles) / static_cast<double>(g.n * tile_rows * tile_columns);
-    run.parallel(tiles, 1, work * 0.2, [&](Index begin, Index end) { transform_inputs(run, block, block.first + begin, block.first + end, run.scratch); });
-    run.parallel(kPositions, 1, work, [&](Index begin, Index end) { multiply(run, block, begin, end, run.scratch); });
-    run.parallel(tiles, 1, work * 0.2, [&](Index begin, Index end) { transform_outputs(run, block, block.first + begin, block.first + end, run.scratch); });
+    const double block_work = flops * 0.006 * static_cast<double>(tiles) / static_cast<double>(g.n * tile_rows * tile_columns);
+    run.parallel(tiles, 1, block_work * 0.2, [&](Index begin, Index end) { transform_inputs(run, block, block.first + begin, block.first + end, run.scratch); });
+    for (const Branch& branch : branches) {
+      const double work = block_work / static_cast<double>(branches.size());
+      run.parallel(kPositions, 1, work, [&](Index begin, Index end) { multiply(run, branch, block, begin, end, run.scratch); });
+      run.parallel(tiles, 1, work * 0.2, [&](Index begin, Index end) { transform_outputs(run, branch, block, block.first + begin, block.first + end, run.scratch); });
+    }
   }
 
   void transform_inputs(const Run& run, const Block& block, Index begin, Index end, std::byte* scratch) const {
@@ -77,45 +90,46 @@ class WinogradStep final : public Step {
       a.tiles = count;
       a.channels = g.c;
       a.out = before(scratch) + (tile - block.first) * c_pitch();
-      a.position_pitch = in_position(block);
+      a.position_pitch = position_pitch(block, c_pitch());
       a.tile_pitch = c_pitch();
       run.k.winograd_input(a);
     });
   }
 
-  void multiply(const Run& run, const Block& block, Index begin, Index end, std::byte* scratch) const {
+  void multiply(const Run& run, const Branch& branch, const Block& block, Index begin, Index end, std::byte* scratch) const {
     kernels::DenseArgs d;
     d.rows.pitch = c_pitch();
     d.k = g.c;
-    d.n = g.o;
-    d.out_pitch = n_pitch();
+    d.n = branch.o;
+    d.out_pitch = padded(branch.o);
     d.lanes = kernels::Lanes::full;
     for (Index p = begin; p < end; ++p) {
-      d.rows.base = before(scratch) + p * in_position(block);
-      d.weights = weights.data<float>() + p * packed_floats;
-      d.out = after(scratch) + p * out_position(block);
-      run.k.dense(d, {0, block.last - block.first, 0, g.o});
+      d.rows.base = before(scratch) + p * position_pitch(block, c_pitch());
+      d.weights = branch.weights.data<float>() + p * branch.packed_floats;
+      d.out = after(scratch) + p * position_pitch(block, d.out_pitch);
+      run.k.dense(d, {0, block.last - block.first, 0, branch.o});
     }
   }
 
-  void transform_outputs(const Run& run, const Block& block, Index begin, Index end, std::byte* scratch) const {
+  void transform_outputs(const Run& run, const Branch& branch, const Block& block, Index begin, Index end, std::byte* scratch) const {
+    const Place &out = branch.out, &other = branch.other;
     for_rows(begin, end, [&](Index b, Index row, Index column, Index count, Index tile) {
       float* const result = run.floats(out) + b * batch_stride(out);
       const float* const second = other.valid() ? run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other)) : nullptr;
       kernels::WinogradOutput a;
-      a.in = after(scratch) + (tile - block.first) * n_pitch();
-      a.position_pitch = out_position(block);
-      a.tile_pitch = n_pitch();
+      a.tile_pitch = padded(branch.o);
+      a.position_pitch = position_pitch(block, a.tile_pitch);
+      a.in = after(scratch) + (tile - block.first) * a.tile_pitch;
       a.tiles = count;
-      a.channels = g.o;
+      a.channels = branch.o;
       a.out = result + row * 4 * line(out) + column * 4 * pixel(out);
       a.out_pitch = pixel(out);
       a.out_line_pitch = line(out);
       a.rows = std::min<Index>(4, g.oh - row * 4);
       a.width = g.ow - column * 4;
-      a.lanes = lanes;
-      a.epilogue = epilogue;
-      if (second != nullptr) a.epilogue.other = epilogue.other_pitch == 0 ? second : second + row * 4 * line(other) + column * 4 * pixel(other);
+      a.lanes = branch.lanes;
+      a.epilogue = branch.epilogue;
+      if (second != nullptr) a.epilogue.other = a.epilogue.other_pitch == 0 ? second : second + row * 4 * line(other) + column * 4 * pixel(other);
       run.k.winograd_output(a);
     });
   }
@@ -179,31 +193,31 @@ bool winograd_wins(Lowering& l, const graph::Node& node, const Geometry& g, Inde
                    .why = fmt::format("estimated to be {:.2f} times as fast", gain)});
 }
 
-void lower_winograd(Lowering& l, const Chain& chain, const Tensor& weights, const Place& in, const Place& out, const Place& other, const Geometry& g,
-                    const kernels::Epilogue& epilogue) {
+void lower_winograd(Lowering& l, const std::vector<PlacedConvolution>& convolutions) {
   auto step = std::make_unique<WinogradStep>();
-  step->in = in;
-  step->out = out;
-  step->other = other;
+  const Geometry& g = convolutions.front().conv.g;
+  step->in = convolutions.front().in;
   step->g = g;
-  step->epilogue = epilogue;
-  step->lanes = l.owns_padding(out, pixel(out)) ? kernels::Lanes::full : kernels::Lanes::masked;
-  step->packed_floats = l.k.dense_shape(g.c, g.o).packed_floats;
-  step->weights = transformed(l, weights, g, step->packed_floats);
+  step->reads = {step->in};
+  for (const PlacedConvolution& p : convolutions) {
+    const Index o = p.conv.g.o, packed_floats = l.k.dense_shape(g.c, o).packed_floats;
+    const auto lanes = l.owns_padding(p.out, pixel(p.out)) ? kernels::Lanes::full : kernels::Lanes::masked;
+    step->branches.push_back({o, p.out, p.other, p.epilogue, lanes, packed_floats, transformed(l, p.conv.weights, p.conv.g, packed_floats)});
+    step->widest = std::max(step->widest, o);
+    step->flops += 2.0 * static_cast<double>(g.n * o * g.oh * g.ow * g.c * 9);
+    if (p.other.valid()) step->reads.push_back(p.other);
+    step->writes.push_back(p.out);
+  }
   step->tile_rows = (g.oh + 3) / 4;
   step->tile_columns = (g.ow + 3) / 4;
-  const Index tiles = g.n * step->tile_rows * step->tile_columns, tile_bytes = kPositions * 4 * (padded(g.c) + padded(g.o));
+  const Index tiles = g.n * step->tile_rows * step->tile_columns, tile_bytes = kPositions * 4 * (padded(g.c) + padded(step->widest));
   // few tiles would leave the products waiting for their weights, the more so if these are larger than the cache
-  const Index least = kPositions * 4 * g.c * g.o > 4 * kBlockBytes ? 48 : 24;
+  const Index least = kPositions * 4 * g.c * step->widest > 4 * kBlockBytes ? 48 : 24;
   const Index most = std::min(tiles, std::max<Index>(kBlockBytes / tile_bytes, least)), blocks = (tiles + most - 1) / most;
   step->block_tiles = (tiles + blocks - 1) / blocks;
-  step->scratch_bytes = static_cast<std::size_t>(kPositions * 4 * (step->block_tiles * (padded(g.c) + padded(g.o)) + 32));
-  step->reads = {in};
-  if (other.valid()) step->reads.push_back(other);
-  step->writes = {out};
-  step->flops = 2.0 * static_cast<double>(g.n * g.o * g.oh * g.ow * g.c * 9);
-  step->kernel = "winograd 3x3";
-  emit_convolution(l, chain, std::move(step));
+  step->scratch_bytes = step->scratch();
+  step->kernel = named("winograd 3x3", convolutions);
+  emit_convolutions(l, convolutions, std::move(step));
 }
 
 }  // namespace saccade::plan

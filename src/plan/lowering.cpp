@@ -25,7 +25,7 @@ Place dense_place(BufferId buffer, ElementType type, const Shape& dims) { return
 }  // namespace
 
 Lowering::Lowering(const graph::Graph& g, Machine& machine, Plan& plan)
-    : graph(g), k(machine.k), packs(machine.packs), exact(machine.exact), answers_(machine.answers), plan_(plan), layouts_(choose_layouts(g)), places_(g.value_limit()), absorbed_(g.node_limit(), 0) {
+    : graph(g), k(machine.k), packs(machine.packs), exact(machine.exact), answers_(machine.answers), plan_(plan), layouts_(choose_layouts(g)), places_(g.value_limit()), absorbed_(g.node_limit(), 0), positions_(g.node_limit(), 0) {
   for (std::size_t i = 0; i < g.inputs().size(); ++i) {
     const ValueId v = g.inputs()[i];
     Buffer b;
@@ -48,7 +48,9 @@ Lowering::Lowering(const graph::Graph& g, Machine& machine, Plan& plan)
 }
 
 void Lowering::run() {
-  for (NodeId id : graph.order()) {
+  const std::vector<NodeId> order = graph.order();
+  for (std::size_t i = 0; i < order.size(); ++i) positions_[index(order[i])] = i;
+  for (NodeId id : order) {
     const Node& node = graph[id];
     current_ = &node;
     ErrorContext scope(node.op.name(), node.name);
@@ -171,6 +173,8 @@ void Lowering::copy(const Place& from, const Place& to, std::string name, std::s
 }
 
 bool Lowering::decide(Choice choice) {
+  for (const Choice& made : plan_.choices)
+    if (made.node == choice.node && made.key == choice.key) return made.taken;
   if (const auto answer = answers_.find(choice.key); answer != answers_.end()) {
     choice.taken = answer->second;
     choice.measured = true;
@@ -219,12 +223,32 @@ void Lowering::place_outputs() {
   }
 }
 
-void Lowering::defer(const Chain& chain, std::function<void()> action) {
-  for (NodeId n : chain.nodes) absorbed_[index(n)] = 1;
-  if (chain.nodes.size() == 1)
+void Lowering::defer(const std::vector<NodeId>& nodes, NodeId last, std::function<void()> action) {
+  for (NodeId n : nodes) absorbed_[index(n)] = 1;
+  if (last == current_->id)
     action();
   else
-    deferred_[chain.nodes.back().index] = std::move(action);
+    deferred_[last.index] = std::move(action);
+}
+
+std::int64_t Lowering::new_bytes(const std::vector<ValueId>& values) const {
+  std::set<std::int32_t> roots;
+  std::int64_t bytes = 0;
+  const auto written = [&](ValueId root) {
+    const auto buffer = roots_.find(root.index);
+    return buffer != roots_.end() && std::any_of(plan_.steps.begin(), plan_.steps.end(), [&](const auto& step) {
+      return std::any_of(step->writes.begin(), step->writes.end(), [&](const Place& p) { return p.buffer == buffer->second; });
+    });
+  };
+  for (ValueId v : values) {
+    const auto& wanted = layouts_.wanted[index(v)];
+    const bool moved = wanted && suits(wanted->strides, shape(v), layouts_.order[index(v)]);
+    if (moved && !wanted->root.valid()) continue;
+    const ValueId root = moved ? wanted->root : v;
+    if (!roots.insert(root.index).second || written(root)) continue;
+    bytes += element_count(shape(root)) * static_cast<std::int64_t>(size_in_bytes(element(root)));
+  }
+  return bytes;
 }
 
 std::unique_ptr<Plan> make_plan(const graph::Graph& graph, Machine& machine) {

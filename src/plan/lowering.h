@@ -86,7 +86,7 @@ class Lowering {
   /// A copy of from's elements into `to` (same dims).
   void copy(const Place& from, const Place& to, std::string name, std::string why);
 
-  /// Records the choice and says whether it is taken: as measured, else as it proposes.
+  /// Records the choice and says whether it is taken: as measured, else as it proposes. Asked again about a node, it is as it was.
   bool decide(Choice choice);
 
   /// Emits a step; name and kind come from the node being lowered unless they are set.
@@ -99,7 +99,15 @@ class Lowering {
   /// What can be fused behind the node's only output, whose channels are dimension `channel_axis`.
   Chain chain_behind(const graph::Node& node, std::size_t channel_axis, bool allow_other);
   /// Lowers `node` when the last node of the chain is reached, so that every operand exists.
-  void defer(const Chain& chain, std::function<void()> lower);
+  void defer(const Chain& chain, std::function<void()> lower) { defer(chain.nodes, chain.nodes.back(), std::move(lower)); }
+  /// Lowers the nodes, one of which is being lowered now, when `last` is reached.
+  void defer(const std::vector<graph::NodeId>& nodes, graph::NodeId last, std::function<void()> lower);
+  /// Whether the node is lowered with an earlier one.
+  bool absorbed(graph::NodeId node) const { return absorbed_[static_cast<std::size_t>(node.index)] != 0; }
+  /// When the node is reached; what it makes exists from then on.
+  std::size_t position(graph::NodeId node) const { return positions_[static_cast<std::size_t>(node.index)]; }
+  /// The bytes of those buffers that first come to life when the values are written; graph outputs do not count.
+  std::int64_t new_bytes(const std::vector<graph::ValueId>& values) const;
   /// The chain's activation parameters and buffers as a kernel's epilogue; pointers to constants are final, `other` is
   /// patched for each run.
   kernels::Epilogue epilogue(const Chain& chain);
@@ -121,6 +129,7 @@ class Lowering {
   std::set<BufferId> shared_;                         // several values, or views of them, are written there
   std::map<std::pair<std::int32_t, int>, Place> converted_;  // copies by value and innermost axis, -1: row-major
   std::vector<char> absorbed_;  // node is part of a chain of an earlier node
+  std::vector<std::size_t> positions_;  // of nodes, in the graph's order
   std::unordered_map<std::int32_t, std::function<void()>> deferred_;  // by the last node of a chain
   const graph::Node* current_ = nullptr;
 };

@@ -20,12 +20,16 @@ namespace {
 
 using devices::cpu::parse_tunings, devices::cpu::print_tunings, devices::cpu::this_machine;
 
-// Stages that can be streamed row by row, then a convolution that Winograd's algorithm can run.
+// Stages that can be streamed row by row, then convolutions of one image that Winograd's algorithm can run, and others that it cannot.
 constexpr const char* kNetwork = R"(graph(%image: f32[1,24,28,28]) {
   %wide = Clamp(Convolution(%image, f32[144,24,1,1]{random 3}) {strides=[1,1]}) {min=0 max=6}
   %deep = Clamp(GroupConvolution(%wide, f32[144,1,1,3,3]{random 4}) {strides=[1,1] pads_begin=[1,1] pads_end=[1,1]}) {min=0 max=6}
   %narrow = Convolution(%deep, f32[32,144,1,1]{random 5}) {strides=[1,1]}
-  return Convolution(%narrow, f32[64,32,3,3]{random 6}) {strides=[1,1] pads_begin=[1,1] pads_end=[1,1]} as "out"
+  %a = Relu(Convolution(%narrow, f32[64,32,3,3]{random 6}) {strides=[1,1] pads_begin=[1,1] pads_end=[1,1]})
+  %b = Convolution(%narrow, f32[48,32,3,3]{random 7}) {strides=[1,1] pads_begin=[1,1] pads_end=[1,1]}
+  %c = Sigmoid(Convolution(%narrow, f32[12,32,1,1]{random 8}) {strides=[1,1]})
+  %d = Convolution(%narrow, f32[21,32,1,1]{random 9}) {strides=[1,1]}
+  return Concat(%a, %b, %c, %d) {axis=1} as "out"
 })";
 
 std::unique_ptr<devices::Compiled> compile(const std::string& tuning, const plan::Answers& answers = {}) {
