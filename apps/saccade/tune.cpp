@@ -120,7 +120,7 @@ std::string to_json(const Result& result, const std::string& machine, const std:
 }  // namespace
 
 int verb_tune(int argc, char** argv) {
-  Command command("tune", "Measure, on this machine, the choices in a model's plan that the rules are not sure of: Winograd's algorithm or sums as defined, stages row by row or one after the other.",
+  Command command("tune", "Measure, on this machine, the choices in a model's plan that the rules are not sure of: Winograd's algorithm or sums as defined, stages row by row or one after the other, convolutions of one image together or not.",
                   "saccade tune yolov8n.onnx -o tuning.txt && SACCADE_TUNING=tuning.txt saccade bench yolov8n.onnx");
   ModelOptions model;
   std::string file = "tuning.txt";

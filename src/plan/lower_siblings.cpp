@@ -17,6 +17,9 @@ using graph::ValueId;
 
 namespace {
 
+// An image that very many convolutions read must not take long to plan.
+constexpr std::size_t kMostMembers = 16;
+
 class SiblingsStep final : public Step {
  public:
   std::vector<std::unique_ptr<DenseStep>> siblings;  // products of the same rows, the widest first: it has the time to fetch them meanwhile
@@ -135,7 +138,10 @@ Siblings find(Lowering& l, const Convolution& first, bool winograd) {
     const bool later = l.position(use.node) > l.position(node_of(l, first).id) && !l.absorbed(use.node);
     if (later && use.input == 0 && l.graph[use.node].op.is<ops::Convolution>()) nodes.push_back(use.node);
   }
-  std::sort(nodes.begin(), nodes.end(), [&](NodeId a, NodeId b) { return l.position(a) < l.position(b); });
+  const std::size_t count = std::min(nodes.size(), kMostMembers - 1);
+  std::partial_sort(nodes.begin(), nodes.begin() + static_cast<std::ptrdiff_t>(count), nodes.end(),
+                    [&](NodeId a, NodeId b) { return l.position(a) < l.position(b); });
+  nodes.resize(count);
   for (NodeId id : nodes) {
     const Node& node = l.graph[id];
     const auto c = convolution_of(l, node, true);

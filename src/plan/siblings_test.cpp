@@ -107,6 +107,8 @@ TEST(Siblings, WinogradTransformsTheImageOnce) {
       if (isa != Isa::scalar) {
         const auto joined = compile(net, isa), separate = compile(net, isa, apart(net, isa));
         EXPECT_LE(joined->plan->scratch_bytes, separate->plan->scratch_bytes);
+        const auto exact = program(net.graph, isa, true)->compile(std::vector<Shape>{{c.n, c.c, c.h, c.w}});
+        EXPECT_NE(find_step(*exact->plan, "dense 3x3, 3 siblings"), nullptr) << print(*exact->plan);
       }
   }
 }
@@ -178,13 +180,28 @@ TEST(Siblings, ShortcutOfAResidualBlock) {
 }
 
 TEST(Siblings, WaitForOperandsThatExistInTime) {
+  for (bool early : {false, true}) {
+    Net net;
+    const ValueId image = net.input(Shape{1, 16, 9, 9}), x = net.relu(image);
+    const ValueId a = net.conv(x, 16, 1), b = net.conv(x, 16, 1);
+    ValueId operand;
+    if (early) operand = net.unary(UnaryKind::Sin, image);
+    net.output(net.binary(BinaryKind::Multiply, a, net.unary(UnaryKind::Exp, net.unary(UnaryKind::Tanh, image))));
+    if (!early) operand = net.unary(UnaryKind::Sin, image);
+    net.output(net.binary(BinaryKind::Add, b, operand));
+    expect_parity(net, {random_tensor({1, 16, 9, 9}, 5)});
+    const auto plan = compile(net, Isa::scalar);
+    EXPECT_EQ(find_step(*plan->plan, "siblings") != nullptr, early) << print(*plan->plan);
+  }
+}
+
+TEST(Siblings, OfOneImageAreCounted) {
   Net net;
-  const ValueId image = net.input(Shape{1, 16, 9, 9}), x = net.relu(image);
-  const ValueId a = net.conv(x, 16, 1);
-  const ValueId operand = net.unary(UnaryKind::Exp, net.unary(UnaryKind::Tanh, image));
-  net.output(net.binary(BinaryKind::Multiply, a, operand));
-  net.output(net.binary(BinaryKind::Add, net.conv(x, 16, 1), net.unary(UnaryKind::Sin, image)));
-  expect_parity(net, {random_tensor({1, 16, 9, 9}, 5)});
+  const ValueId x = net.relu(net.input(Shape{1, 5, 4, 4}));
+  for (int i = 0; i < 40; ++i) net.output(net.conv(x, i % 3 + 1, 1));
+  expect_parity(net, {random_tensor({1, 5, 4, 4}, 5)});
+  const auto plan = compile(net, Isa::scalar);
+  for (const char* kernel : {"16 siblings", "8 siblings"}) EXPECT_NE(find_step(*plan->plan, kernel), nullptr) << print(*plan->plan);
 }
 
 // Nothing of these may end up in one step in a way that one result needs another.
