@@ -40,8 +40,6 @@ PlacedConvolution placed(Lowering& l, const Convolution& conv);
 
 /// Names the step, which runs all of them and knows its kernel and its work, after their chains and emits it.
 void emit_convolutions(Lowering& l, const std::vector<PlacedConvolution>& convolutions, std::unique_ptr<Step> step);
-/// The kernel's name, and how many it serves.
-std::string named(const std::string& kernel, const std::vector<PlacedConvolution>& convolutions);
 
 /// Depthwise convolution, row by row.
 class DepthwiseStep final : public Step {

@@ -292,11 +292,8 @@ void emit_convolutions(Lowering& l, const std::vector<PlacedConvolution>& convol
     step->name += (step->name.empty() ? "" : ", ") + l.graph[chain.nodes.front()].name;
     step->kind += (step->kind.empty() ? "" : ", ") + l.kind(chain);
   }
+  if (convolutions.size() > 1) step->kernel += fmt::format(", {} siblings", convolutions.size());
   l.emit(std::move(step));
-}
-
-std::string named(const std::string& kernel, const std::vector<PlacedConvolution>& convolutions) {
-  return convolutions.size() == 1 ? kernel : fmt::format("{}, {} siblings", kernel, convolutions.size());
 }
 
 bool lower_conv(Lowering& l, const Node& node) {
@@ -307,10 +304,11 @@ bool lower_conv(Lowering& l, const Node& node) {
   if (lower_siblings(l, *found, winograd)) return true;
   l.defer(found->chain, [&l, conv = *found, winograd] {
     const PlacedConvolution p = placed(l, conv);
-    if (conv.depthwise()) return emit_convolutions(l, {p}, make_depthwise(l, conv.weights, p.in, p.out, p.other, conv.g, p.epilogue));
+    if (conv.depthwise()) return emit_convolution(l, conv.chain, make_depthwise(l, conv.weights, p.in, p.out, p.other, conv.g, p.epilogue));
     if (winograd) return lower_winograd(l, {p});
     const Index c = conv.g.c / conv.groups, o = conv.g.o / conv.groups;
-    for (Index i = 0; i < conv.groups; ++i) emit_convolutions(l, {p}, make_dense(l, conv.weights, p.in, p.out, p.other, conv.g, {i, i * c, c, i * o, o}, p.epilogue));
+    for (Index i = 0; i < conv.groups; ++i)
+      emit_convolution(l, conv.chain, make_dense(l, conv.weights, p.in, p.out, p.other, conv.g, {i, i * c, c, i * o, o}, p.epilogue));
   });
   return true;
 }

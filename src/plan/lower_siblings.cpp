@@ -49,10 +49,11 @@ class SiblingsStep final : public Step {
   }
 };
 
-// As many rows as stay in the second-level cache; within them, each product goes its way through the first one.
-Index strip_rows(const kernels::DenseArgs& a) {
+// As many rows as stay in the second-level cache; within them, each product goes its way through the first one. Weights that are more than
+// the image are what must not be read often.
+Index strip_rows(const kernels::DenseArgs& a, const ProductSize& size) {
   const Index row_bytes = 4 * std::max(a.k, a.rows.y == nullptr ? a.rows.pitch : 0);
-  return std::max<Index>(24, a.cache_bytes / row_bytes);
+  return static_cast<Index>(size.weight_bytes) > size.m * row_bytes ? size.m : std::max<Index>(24, a.cache_bytes / row_bytes);
 }
 
 void lower_dense(Lowering& l, const std::vector<PlacedConvolution>& convolutions) {
@@ -66,11 +67,11 @@ void lower_dense(Lowering& l, const std::vector<PlacedConvolution>& convolutions
     step->flops += s->flops;
     if (p.other.valid()) step->reads.push_back(s->other);
     step->writes.push_back(s->out);
-    step->kernel = named(s->kernel, convolutions);
+    step->kernel = s->kernel;
     step->siblings.push_back(std::move(s));
   }
   std::stable_sort(step->siblings.begin(), step->siblings.end(), [](const auto& a, const auto& b) { return a->args.n > b->args.n; });
-  step->strip = strip_rows(step->siblings.front()->args);
+  step->strip = strip_rows(step->siblings.front()->args, step->size);
   emit_convolutions(l, convolutions, std::move(step));
 }
 

@@ -216,7 +216,7 @@ void lower_winograd(Lowering& l, const std::vector<PlacedConvolution>& convoluti
   const Index most = std::min(tiles, std::max<Index>(kBlockBytes / tile_bytes, least)), blocks = (tiles + most - 1) / most;
   step->block_tiles = (tiles + blocks - 1) / blocks;
   step->scratch_bytes = step->scratch();
-  step->kernel = named("winograd 3x3", convolutions);
+  step->kernel = "winograd 3x3";
   emit_convolutions(l, convolutions, std::move(step));
 }
 
