@@ -26,6 +26,8 @@ inline Index line(const Place& p) { return p.strides[2]; }
 inline Index pixel(const Place& p) { return p.strides[3]; }
 /// Whether the image's lines follow each other without a gap, so that it is one line of h·w pixels.
 bool endless(const Place& place);
+/// Whether the images of an endless batch follow each other without a gap too.
+inline bool batch_follows(const Place& p) { return p.dims[0] == 1 || batch_stride(p) == pixel(p) * p.dims[2] * p.dims[3]; }
 
 /// The size of a product of rows and weights that are packed in panels of nr channels.
 struct ProductSize {

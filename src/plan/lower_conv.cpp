@@ -166,12 +166,14 @@ std::unique_ptr<DenseStep> make_dense(Lowering& l, const Tensor& weights, Place 
   a.k = form.c;
   a.n = group.o;
   step->nr = l.k.dense_shape(per_filter, group.o).nr;
+  bool batch_is_line = false;
   const bool plain = g.kh == 1 && g.kw == 1 && g.pt == 0 && g.pl == 0 && g.pb == 0 && g.pr == 0;
   if (plain) {
     a.rows.pitch = pixel(in) * g.sw;
     a.rows.line_pitch = line(in) * g.sh;
     const bool flat = g.sw == 1 && g.sh == 1 && endless(in) && endless(out) && (!other.valid() || endless(other) || epilogue.other_pitch == 0);
     a.width = flat ? 0 : g.ow;
+    batch_is_line = flat && batch_follows(in) && batch_follows(out) && (!other.valid() || batch_follows(other) || epilogue.other_pitch == 0);
   } else {
     const Index kw = merged_taps ? 1 : g.kw;
     for (Index oy = 0; oy < g.oh; ++oy)
@@ -200,8 +202,8 @@ std::unique_ptr<DenseStep> make_dense(Lowering& l, const Tensor& weights, Place 
   }
   step->in = in;
   step->out = out;
-  step->batch = g.n;
-  step->m = g.oh * g.ow;
+  step->batch = batch_is_line ? 1 : g.n;
+  step->m = g.n / step->batch * g.oh * g.ow;
   step->reads.push_back(in);
   step->writes = {out};
   step->flops = flops_of(g, group.o, group.c);

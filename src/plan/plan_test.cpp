@@ -16,6 +16,16 @@ TEST(Plan, ConvolutionSweep) {
       }
 }
 
+TEST(Plan, BatchesOfSmallImages) {
+  for (std::int64_t channels : {16, 24, 48}) {
+    Net net;
+    const ValueId x = net.relu(net.input(Shape{7, channels, 3, 2}));
+    const ValueId sum = net.relu(net.binary(BinaryKind::Add, net.conv(x, channels, 1), x));
+    net.output(net.conv(net.edit(Concat{1}, {sum, net.conv(sum, 20, 1)}), 9, 1));
+    expect_parity(net, {random_tensor({7, channels, 3, 2}, 3)});
+  }
+}
+
 TEST(Plan, WinogradSweep) {
   struct Case {
     std::int64_t n, c, o, h, w, pad;
