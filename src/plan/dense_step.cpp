@@ -18,8 +18,9 @@ bool endless(const Place& p) { return p.dims[2] == 1 || line(p) == pixel(p) * p.
 void DenseStep::run(const Run& run) const {
   const double work = flops / static_cast<double>(batch) * 0.01;
   for (Index b = 0; b < batch; ++b)
-    cut_product(run, {m, args.n, nr, panels(), weights.size_bytes()}, work,
-                [&](Index m_begin, Index m_end, Index panel_begin, Index panel_end) { multiply(run, b, m_begin, m_end, panel_begin, panel_end); });
+    cut_product(
+        run, {m, args.n, nr, panels(), weights.size_bytes()}, work,
+        [&](Index m_begin, Index m_end, Index panel_begin, Index panel_end) { multiply(run, b, m_begin, m_end, panel_begin, panel_end); });
 }
 
 void DenseStep::multiply(const Run& run, Index b, Index m_begin, Index m_end, Index panel_begin, Index panel_end) const {

@@ -173,7 +173,8 @@ std::unique_ptr<DenseStep> make_dense(Lowering& l, const Tensor& weights, Place 
     a.rows.line_pitch = line(in) * g.sh;
     const bool flat = g.sw == 1 && g.sh == 1 && endless(in) && endless(out) && (!other.valid() || endless(other) || epilogue.other_pitch == 0);
     a.width = flat ? 0 : g.ow;
-    batch_is_line = flat && batch_follows(in) && batch_follows(out) && (!other.valid() || batch_follows(other) || epilogue.other_pitch == 0);
+    batch_is_line =
+        flat && batch_follows(in) && batch_follows(out) && (!other.valid() || batch_follows(other) || epilogue.other_pitch == 0);
   } else {
     const Index kw = merged_taps ? 1 : g.kw;
     for (Index oy = 0; oy < g.oh; ++oy)

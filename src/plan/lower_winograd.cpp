@@ -68,11 +68,14 @@ class WinogradStep final : public Step {
   void together(const Run& run, const Block& block) const {
     const Index tiles = block.last - block.first;
     const double block_work = flops * 0.006 * static_cast<double>(tiles) / static_cast<double>(g.n * tile_rows * tile_columns);
-    run.parallel(tiles, 1, block_work * 0.2, [&](Index begin, Index end) { transform_inputs(run, block, block.first + begin, block.first + end, run.scratch); });
+    run.parallel(tiles, 1, block_work * 0.2,
+                 [&](Index begin, Index end) { transform_inputs(run, block, block.first + begin, block.first + end, run.scratch); });
     for (const Branch& branch : branches) {
       const double work = block_work / static_cast<double>(branches.size());
       run.parallel(kPositions, 1, work, [&](Index begin, Index end) { multiply(run, branch, block, begin, end, run.scratch); });
-      run.parallel(tiles, 1, work * 0.2, [&](Index begin, Index end) { transform_outputs(run, branch, block, block.first + begin, block.first + end, run.scratch); });
+      run.parallel(tiles, 1, work * 0.2, [&](Index begin, Index end) {
+        transform_outputs(run, branch, block, block.first + begin, block.first + end, run.scratch);
+      });
     }
   }
 
@@ -129,7 +132,8 @@ class WinogradStep final : public Step {
       a.width = g.ow - column * 4;
       a.lanes = branch.lanes;
       a.epilogue = branch.epilogue;
-      if (second != nullptr) a.epilogue.other = a.epilogue.other_pitch == 0 ? second : second + row * 4 * line(other) + column * 4 * pixel(other);
+      if (second != nullptr)
+        a.epilogue.other = a.epilogue.other_pitch == 0 ? second : second + row * 4 * line(other) + column * 4 * pixel(other);
       run.k.winograd_output(a);
     });
   }
@@ -202,7 +206,8 @@ void lower_winograd(Lowering& l, const std::vector<PlacedConvolution>& convoluti
   for (const PlacedConvolution& p : convolutions) {
     const Index o = p.conv.g.o, packed_floats = l.k.dense_shape(g.c, o).packed_floats;
     const auto lanes = l.owns_padding(p.out, pixel(p.out)) ? kernels::Lanes::full : kernels::Lanes::masked;
-    step->branches.push_back({o, p.out, p.other, p.epilogue, lanes, packed_floats, transformed(l, p.conv.weights, p.conv.g, packed_floats)});
+    step->branches.push_back(
+        {o, p.out, p.other, p.epilogue, lanes, packed_floats, transformed(l, p.conv.weights, p.conv.g, packed_floats)});
     step->widest = std::max(step->widest, o);
     step->flops += 2.0 * static_cast<double>(g.n * o * g.oh * g.ow * g.c * 9);
     if (p.other.valid()) step->reads.push_back(p.other);

@@ -25,7 +25,16 @@ Place dense_place(BufferId buffer, ElementType type, const Shape& dims) { return
 }  // namespace
 
 Lowering::Lowering(const graph::Graph& g, Machine& machine, Plan& plan)
-    : graph(g), k(machine.k), packs(machine.packs), exact(machine.exact), answers_(machine.answers), plan_(plan), layouts_(choose_layouts(g)), places_(g.value_limit()), absorbed_(g.node_limit(), 0), positions_(g.node_limit(), 0) {
+    : graph(g),
+      k(machine.k),
+      packs(machine.packs),
+      exact(machine.exact),
+      answers_(machine.answers),
+      plan_(plan),
+      layouts_(choose_layouts(g)),
+      places_(g.value_limit()),
+      absorbed_(g.node_limit(), 0),
+      positions_(g.node_limit(), 0) {
   for (std::size_t i = 0; i < g.inputs().size(); ++i) {
     const ValueId v = g.inputs()[i];
     Buffer b;
@@ -237,8 +246,8 @@ std::int64_t Lowering::new_bytes(const std::vector<ValueId>& values) const {
   const auto written = [&](ValueId root) {
     const auto buffer = roots_.find(root.index);
     return buffer != roots_.end() && std::any_of(plan_.steps.begin(), plan_.steps.end(), [&](const auto& step) {
-      return std::any_of(step->writes.begin(), step->writes.end(), [&](const Place& p) { return p.buffer == buffer->second; });
-    });
+             return std::any_of(step->writes.begin(), step->writes.end(), [&](const Place& p) { return p.buffer == buffer->second; });
+           });
   };
   for (ValueId v : values) {
     const auto& wanted = layouts_.wanted[index(v)];

@@ -129,7 +129,7 @@ class Lowering {
   std::set<BufferId> shared_;                         // several values, or views of them, are written there
   std::map<std::pair<std::int32_t, int>, Place> converted_;  // copies by value and innermost axis, -1: row-major
   std::vector<char> absorbed_;  // node is part of a chain of an earlier node
-  std::vector<std::size_t> positions_;  // of nodes, in the graph's order
+  std::vector<std::size_t> positions_;                                // of nodes, in the graph's order
   std::unordered_map<std::int32_t, std::function<void()>> deferred_;  // by the last node of a chain
   const graph::Node* current_ = nullptr;
 };
