@@ -161,6 +161,21 @@ void give_numbers(const Graph& graph, const std::vector<import::NumbersArgument>
   }
 }
 
+// Whether any input does.
+bool take_pictures(const Graph& graph, const std::array<std::int64_t, 2>& size, std::vector<import::Preprocessing>& steps) {
+  bool any = false;
+  for (auto& step : steps) {
+    const graph::TensorType& type = graph.type(input_called(graph, step.input));
+    if (!is_picture(type) || !is_float(type.element)) continue;
+    any = true;
+    if (!step.type) step.type = ElementType::u8;
+    if (step.source_layout.empty()) step.source_layout = import::picture_layout(type, step.input);
+    if (step.target_layout.empty() && step.source_layout != "NHWC") step.target_layout = "NHWC";
+    if (size[0] != 0) step.picture_size = size;
+  }
+  return any;
+}
+
 void build_preparation_in(Graph& graph, const Conversion& conversion) {
   std::vector<import::Preprocessing> steps;
   for (const ValueId id : graph.inputs()) steps.push_back({.input = graph[id].name});
@@ -192,6 +207,8 @@ void build_preparation_in(Graph& graph, const Conversion& conversion) {
   }
   if (conversion.reverse_channels)
     SACCADE_CHECK(std::any_of(steps.begin(), steps.end(), [](const auto& s) { return s.reverse_channels; }), invalid_argument, "no input has three channels to be reversed");
+  if (conversion.pictures)
+    SACCADE_CHECK(take_pictures(graph, *conversion.pictures, steps), invalid_argument, "no input takes pictures: floats of four dimensions with 1, 3 or 4 channels");
   import::embed(graph, steps);
 }
 

@@ -2,6 +2,7 @@
 // What `convert` and the old tools' command lines do: read, cut, freeze, reshape, build the preparation in, optimise, write, verify.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,7 @@ struct Conversion {
   double scale = 1;  // for all inputs
   bool reverse_channels = false;
   std::vector<import::LayoutArgument> layouts;
+  std::optional<std::array<std::int64_t, 2>> pictures;  // inputs take bytes [N,H,W,C] of this height and width; 0: the network's, -1: any
   std::string mean_file, mean_file_offsets;  // Caffe's binaryproto; "x,y" of its part
   std::string transformations_config, pipeline_config;
 

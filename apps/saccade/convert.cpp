@@ -2,6 +2,7 @@
 // saccade convert: a model of any format as OpenVINO IR or ONNX.
 #include <fmt/format.h>
 
+#include <charconv>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -22,7 +23,7 @@ struct Options {
   ModelOptions model;
   std::vector<std::string> inputs, outputs, shapes, means, scales, layouts;
   std::string input_model, saved_model_dir, input_proto, meta_graph, checkpoint, output_dir, model_name;  // mo's names
-  std::string output, to, cache, data_type = "FP32", verify, reference_input, config, pipeline, mean_file, mean_offsets, frozen, tolerance_text;
+  std::string output, to, cache, data_type = "FP32", verify, reference_input, config, pipeline, mean_file, mean_offsets, frozen, tolerance_text, pictures;
   std::int64_t batch = 0;
   double scale = 1, tolerance = 1e-4;
   bool reverse = false, fp16 = false, check = false, explain = false;
@@ -75,6 +76,18 @@ std::string output_file(const Options& o) {
   return out.string();
 }
 
+// Height and width; 0: the network's, -1: any.
+std::array<std::int64_t, 2> picture_size(const std::string& text) {
+  if (text == "network") return {0, 0};
+  if (text == "any") return {-1, -1};
+  const char* const end = text.data() + text.size();
+  std::int64_t width = 0, height = 0;
+  const auto [cross, problem] = std::from_chars(text.data(), end, width);
+  const bool read = problem == std::errc() && cross != end && *cross == 'x' && std::from_chars(cross + 1, end, height).ptr == end;
+  if (!read || width <= 0 || height <= 0) throw UsageError(fmt::format("--pictures is 'network', 'any' or a size as in 640x480, not '{}'", text));
+  return {height, width};
+}
+
 Conversion conversion_from(const Options& o) {
   Conversion c;
   c.model = o.model.path;
@@ -98,6 +111,7 @@ Conversion conversion_from(const Options& o) {
     if (input.shape && !c.shapes.empty()) throw UsageError("a shape stands in --input or in --input_shape, not in both");
   c.scale = o.scale;
   c.reverse_channels = o.reverse;
+  if (!o.pictures.empty()) c.pictures = picture_size(o.pictures);
   c.mean_file = o.mean_file;
   c.mean_file_offsets = o.mean_offsets;
   c.transformations_config = o.config;
@@ -173,6 +187,7 @@ void add_options(Command& command, Options& o) {
   command.add("--tensorflow_object_detection_api_pipeline_config", o.pipeline, "accepted and checked; not needed").value("FILE").group(graph);
   constexpr auto preparing = "Preparation built in (in this order)";
   command.add("--layout", o.layouts, "nchw, or a new one: nhwc->nchw, in(nhwc->nchw)").value("LIST").group(preparing);
+  command.add("--pictures", o.pictures, "inputs take bytes, u8 [N,H,W,C], of the network's size; or of WxH pixels or any size, which are resized").value("network|WxH|any").group(preparing);
   command.add("--reverse_input_channels", o.reverse, "RGB for BGR or the other way round").group(preparing);
   command.add("--mean_values", o.means, "subtracted: [123,117,104] or data[1,2,3],info[4]").value("LIST").group(preparing);
   command.add("--mean_file", o.mean_file, "Caffe's mean image, subtracted").value("FILE.binaryproto").group(preparing);
@@ -191,7 +206,7 @@ void add_options(Command& command, Options& o) {
 
 // Prepares the model as other verbs would, for them to find.
 int keep_prepared(const Command& command, const Options& o) {
-  if (!o.inputs.empty() || !o.outputs.empty() || !o.shapes.empty() || !o.means.empty() || !o.scales.empty() || !o.layouts.empty() || !o.output.empty() || o.reverse || o.batch > 0)
+  if (!o.inputs.empty() || !o.outputs.empty() || !o.shapes.empty() || !o.means.empty() || !o.scales.empty() || !o.layouts.empty() || !o.output.empty() || !o.pictures.empty() || o.reverse || o.batch > 0)
     throw UsageError("--cache keeps a model as its file has it; write a changed one to a file, and keep that");
   const auto folder = api::cache_folder(o.cache == "-" ? "" : o.cache);
   if (folder.empty()) throw UsageError("which folder? --cache DIR, or set SACCADE_CACHE_DIR");

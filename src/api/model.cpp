@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "graph/edit.h"
 #include "graph/graph.h"
+#include "import/preprocess.h"
 
 namespace saccade {
 namespace {
@@ -101,6 +102,26 @@ void Model::set_batch(std::int64_t batch) {
     shapes[port.name][0] = batch;
   }
   reshape(shapes);
+}
+
+void Model::add_preprocessing(const Preprocessing& given) {
+  SACCADE_CHECK(!given.input.empty() || inputs().size() == 1, invalid_argument, "the model has {} inputs; say which takes pictures", inputs().size());
+  const Port port = given.input.empty() ? inputs()[0] : input(given.input);
+  SACCADE_CHECK(is_float(port.type), invalid_argument, "input '{}' takes {}; only floats can be made pictures", port.name, to_string(port.type));
+  SACCADE_CHECK((given.height == 0) == (given.width == 0), invalid_argument, "pictures of {}x{} pixels cannot be", given.width, given.height);
+  if (origin_ != nullptr && origin_->cached != nullptr) *this = origin_->read();  // an optimised graph has no room for more
+  auto changed = std::make_shared<graph::Graph>(*graph_);
+  import::Preprocessing step{.input = port.name, .mean = given.mean, .scale = given.scale, .reverse_channels = given.reverse_channels, .source_layout = given.layout, .type = ElementType::u8};
+  if (step.source_layout.empty())
+    for (const graph::ValueId id : changed->inputs())
+      if ((*changed)[id].name == port.name) step.source_layout = import::picture_layout(changed->type(id), port.name);
+  SACCADE_CHECK(step.source_layout == "NCHW" || step.source_layout == "NHWC", invalid_argument, "pictures come in the layouts NCHW and NHWC, not in {}", step.source_layout);
+  if (step.source_layout != "NHWC") step.target_layout = "NHWC";
+  if (given.height != 0) step.picture_size = {given.height, given.width};
+  import::embed(*changed, {step});
+  graph_ = std::move(changed);
+  origin_.reset();
+  refresh();
 }
 
 }  // namespace saccade

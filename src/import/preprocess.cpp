@@ -12,6 +12,7 @@
 #include "ops/convert.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
+#include "ops/resize.h"
 #include "ops/transpose.h"
 #include "tensor/numeric.h"
 
@@ -25,6 +26,8 @@ using graph::PartialShape;
 using graph::ValueId;
 using ops::Binary;
 using ops::BinaryKind;
+
+constexpr std::int64_t kLargestPicture = 1 << 15;  // a side
 
 ValueId input_of(const Graph& graph, const std::string& name) {
   std::vector<std::string_view> names;
@@ -49,19 +52,20 @@ std::vector<std::int64_t> order_between(const std::string& from, const std::stri
 
 class Embedding {
  public:
-  Embedding(Graph& graph, const Preprocessing& step) : graph_(graph), edit_(graph), step_(step), input_(input_of(graph, step.input)) {}
+  Embedding(Graph& graph, const Preprocessing& step) : graph_(graph), edit_(graph), step_(step), input_(input_of(graph, step.input)), network_(graph.type(input_).shape) {}
 
   void run() {
     if (!step_.changes_anything()) return;
     const auto uses = graph_[input_].uses;
     auto outputs = graph_.outputs();
     const ElementType own = graph_.type(input_).element;
-    const bool computes = !step_.mean.empty() || !step_.scale.empty() || step_.mean_image.defined();
+    const bool computes = !step_.mean.empty() || !step_.scale.empty() || step_.mean_image.defined() || step_.picture_size;
     const ElementType computed = is_float(own) || !computes ? own : ElementType::f32;
     change_type(step_.type.value_or(computed));
     value_ = input_;
     if (step_.type.value_or(computed) != computed) value_ = edit_(ops::Convert{computed}, {value_});
     transpose();
+    resize();
     reverse();
     shift_and_scale();
     for (const graph::Use& use : uses) edit_.replace_input(use, value_);
@@ -81,7 +85,41 @@ class Embedding {
       for (const auto d : order) dimensions.push_back(shape[static_cast<std::size_t>(d)]);
       shape = PartialShape(std::move(dimensions));
     }
+    if (step_.picture_size) shape = of_pictures(shape, step_.target_layout.empty() ? step_.source_layout : step_.target_layout);
     edit_.set_fact(input_, graph::Fact(element, shape));
+  }
+
+  // Height and width in a layout.
+  std::array<std::size_t, 2> image_axes(const std::string& layout) const {
+    const auto h = layout.find('H'), w = layout.find('W');
+    SACCADE_CHECK(h != std::string::npos && w != std::string::npos && network_.ranked() && network_.rank() == layout.size(), invalid_argument,
+                  "input '{}' of shape {} in layout '{}' cannot be resized; its layout must say which dimensions are H and W", step_.input, to_string(network_), layout);
+    return {h, w};
+  }
+
+  PartialShape of_pictures(const PartialShape& shape, const std::string& layout) const {
+    std::vector<Dimension> dimensions = shape.dimensions();
+    const auto axes = image_axes(layout);
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      const std::int64_t size = (*step_.picture_size)[i];
+      SACCADE_CHECK(size == -1 || (size > 0 && size <= kLargestPicture), invalid_argument, "input '{}' cannot have pictures with a side of {}", step_.input, size);
+      dimensions[axes[i]] = size < 0 ? Dimension::unknown() : Dimension::fixed(size);
+    }
+    return PartialShape(std::move(dimensions));
+  }
+
+  void resize() {
+    if (!step_.picture_size) return;
+    std::vector<std::int64_t> axes, sizes;
+    for (const std::size_t axis : image_axes(step_.source_layout)) {
+      SACCADE_CHECK(network_[axis].is_static(), invalid_argument, "input '{}' of shape {} takes pictures of any size; nothing says what to resize them to", step_.input, to_string(network_));
+      axes.push_back(static_cast<std::int64_t>(axis));
+      sizes.push_back(network_[axis].size());
+    }
+    ops::Resize op;
+    op.axes = axes;
+    op.mode = ops::ResizeMode::linear;
+    value_ = edit_(op, {value_, edit_.constant(i64_vector(sizes))});
   }
 
   void transpose() {
@@ -124,6 +162,7 @@ class Embedding {
   Edit edit_;
   const Preprocessing& step_;
   ValueId input_, value_;
+  const PartialShape network_;  // what the network itself takes
 };
 
 std::string list_of(const std::vector<double>& numbers) { return fmt::format("[{}]", fmt::join(numbers, ",")); }
@@ -187,6 +226,17 @@ std::size_t channel_axis(const PartialShape& shape, const std::string& layout, s
 void embed(Graph& graph, const std::vector<Preprocessing>& steps) {
   for (const Preprocessing& step : steps) Embedding(graph, step).run();
   record(graph, steps);
+}
+
+std::string picture_layout(const graph::TensorType& type, const std::string& input) {
+  const PartialShape& shape = type.shape;
+  const auto is = [&](std::size_t d, std::int64_t size) { return shape[d].is_static() && shape[d].size() == size; };
+  if (shape.ranked() && shape.rank() == 4)
+    for (const std::int64_t channels : {3, 1, 4}) {
+      if (is(1, channels)) return "NCHW";
+      if (is(3, channels)) return "NHWC";
+    }
+  fail(ErrorCode::invalid_argument, "input '{}' is {}, not four dimensions with 1, 3 or 4 channels of a picture", input, graph::to_string(type));
 }
 
 }  // namespace saccade::import

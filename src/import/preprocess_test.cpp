@@ -38,6 +38,32 @@ TEST(Preprocess, TakesAnotherLayoutAndType) {
   EXPECT_EQ(graph.metadata.at("layout/x"), "[N,H,W,C]");
 }
 
+TEST(Preprocess, ResizesPictures) {
+  auto graph = parse("graph(%x: f32[1,1,1,2]) { return Relu(%x) as \"y\" }");
+  embed(graph, {{.input = "x", .mean = {10}, .source_layout = "NCHW", .target_layout = "NHWC", .type = ElementType::u8, .picture_size = {{2, 4}}}});
+  EXPECT_EQ(graph::to_string(graph.type(graph.inputs()[0])), "u8[1,2,4,1]");
+  EXPECT_EQ(run(graph, Tensor::from<std::uint8_t>({1, 2, 4, 1}, {10, 20, 30, 40, 50, 60, 70, 80})), (std::vector<double>{25, 45}));
+  auto any = parse("graph(%x: f32[1,3,8,8]) { return Relu(%x) as \"y\" }");
+  embed(any, {{.input = "x", .source_layout = "NCHW", .picture_size = {{-1, -1}}}});
+  EXPECT_EQ(graph::to_string(any.type(any.inputs()[0])), "f32[1,3,?,?]");
+  EXPECT_EQ(graph::to_string(any.type(any.outputs()[0].value)), "f32[1,3,8,8]");
+  for (const auto& size : {std::array<std::int64_t, 2>{0, 8}, {8, -2}, {8, 1 << 20}})
+    EXPECT_THROW(embed(any, {{.input = "x", .source_layout = "NCHW", .picture_size = size}}), Error);
+  auto open = parse("graph(%x: f32[1,3,?,8]) { return Relu(%x) as \"y\" }");
+  EXPECT_THROW(embed(open, {{.input = "x", .source_layout = "NCHW", .picture_size = {{9, 9}}}}), Error);
+  EXPECT_THROW(embed(any, {{.input = "x", .picture_size = {{9, 9}}}}), Error);
+}
+
+TEST(Preprocess, FindsTheLayoutOfPictures) {
+  const auto layout = [](const Shape& shape) { return picture_layout({ElementType::f32, graph::PartialShape(shape)}, "x"); };
+  EXPECT_EQ(layout({1, 3, 8, 8}), "NCHW");
+  EXPECT_EQ(layout({1, 8, 8, 3}), "NHWC");
+  EXPECT_EQ(layout({1, 1, 8, 3}), "NHWC");
+  EXPECT_EQ(layout({1, 8, 8, 4}), "NHWC");
+  EXPECT_THROW(layout({1, 8, 8, 5}), Error);
+  EXPECT_THROW(layout({3, 8, 8}), Error);
+}
+
 TEST(Preprocess, FindsTheChannels) {
   const auto axis = [](const Shape& shape, const char* layout, std::int64_t n) { return channel_axis(graph::PartialShape(shape), layout, n, "x"); };
   EXPECT_EQ(axis({1, 3, 8, 8}, "", 3), 1u);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Depthwise convolution, pooling and resize rows against plain loops in double precision.
+// Depthwise convolution, pooling, resize rows and lines of pictures against plain loops in double precision.
 #include "kernels/testing.h"
 
 namespace saccade::kernels {
@@ -220,6 +220,63 @@ TEST_P(ImageRowTest, Resize) {
           }
         }
         expect_untouched(out, ow, out_pitch, lanes == Lanes::full ? rounded_up(c, 16) : c, "resize");
+      }
+    }
+  }
+}
+
+// Every width around the four lanes of a pixel, every number of channels, planar and not, in every order and with every way to
+// choose columns.
+TEST_P(ImageRowTest, PictureLines) {
+  constexpr std::int32_t kOrders[][4] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {2, 0, 1, 3}, {1, 1, 0, 2}};
+  std::mt19937 random(5);
+  const auto check = [&]<class T>(T, Index width, Index source_channels, Index channels, bool planar, Index taps, bool two_lines) {
+    const Index plane = planar ? width + 3 : 0, size = planar ? source_channels * plane : width * source_channels;
+    std::vector<T> lines[2];
+    for (auto& line : lines)
+      for (Index i = 0; i < size; ++i) line.push_back(static_cast<T>(random() % 256));
+    const Index out_width = taps == 0 ? width : width + 4;
+    std::vector<std::int32_t> columns;
+    std::vector<float> weights;
+    for (Index i = 0; i < out_width * taps; ++i) {
+      columns.push_back(static_cast<std::int32_t>(random() % static_cast<unsigned>(width)));
+      weights.push_back(static_cast<float>(random() % 100) / 100);
+    }
+    Floats scratch(2 * (width * source_channels + 4)), out(out_width * channels);
+    PictureArgs args{.from = sizeof(T) == 1 ? Scalar::u8 : Scalar::f32, .lines = {lines[0].data(), two_lines ? lines[1].data() : nullptr}, .line_weights = {0.3f, 0.7f},
+                     .width = width, .source_channels = source_channels, .plane = plane, .taps = taps, .columns = columns.data(), .column_weights = weights.data(),
+                     .channels = channels, .before = {-1, 2, -3, 4}, .scale = {0.1f, 0.2f, 0.3f, 0.4f}, .after = {1, 2, 3, 4}, .scratch = scratch.data(),
+                     .out = out.data(), .out_width = out_width};
+    for (Index c = 0; c < channels; ++c) args.order[c] = kOrders[random() % 4][c] % static_cast<std::int32_t>(source_channels);
+    table().picture_line(args);
+    const auto source = [&](Index x, Index c) {
+      const auto at = static_cast<std::size_t>(planar ? c * plane + x : x * source_channels + c);
+      return two_lines ? lines[0][at] * 0.3 + lines[1][at] * 0.7 : static_cast<double>(lines[0][at]);
+    };
+    for (Index x = 0; x < out_width; ++x) {
+      for (Index c = 0; c < channels; ++c) {
+        double p = taps == 0 ? source(x, args.order[c]) : 0;
+        for (Index t = 0; t < taps; ++t) {
+          const auto at = static_cast<std::size_t>(x * taps + t);
+          p += source(columns[at], args.order[c]) * (taps == 1 ? 1 : weights[at]);
+        }
+        ASSERT_NEAR((p + args.before[c]) * args.scale[c] + args.after[c], out[x * channels + c], 1e-4)
+            << width << " " << source_channels << ">" << channels << (planar ? " planar " : " ") << taps << " taps";
+      }
+    }
+    ASSERT_TRUE(out.guards_intact());
+    ASSERT_TRUE(scratch.guards_intact());
+  };
+  for (Index width : {1, 2, 3, 4, 5, 8, 17, 33}) {
+    for (Index source_channels = 1; source_channels <= 4; ++source_channels) {
+      for (Index channels = 1; channels <= 4; ++channels) {
+        for (Index taps : {0, 1, 2}) {
+          for (bool planar : {false, true}) {
+            check(std::uint8_t{}, width, source_channels, channels, planar, taps, taps == 2);
+            check(float{}, width, source_channels, channels, planar, taps, taps != 2);
+            if (HasFatalFailure()) return;
+          }
+        }
       }
     }
   }

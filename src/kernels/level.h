@@ -55,6 +55,6 @@ void moments_columns(const MomentsArgs&);
 void normalize_rows(const NormalizeArgs&);
 void transpose(const TransposeArgs&);
 void copy_rows(const CopyArgs&);
-void image_row(const ImageRowArgs&);
+void picture_line(const PictureArgs&);
 
 }  // namespace saccade::kernels::SACCADE_ISA

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data movement: transposition, row copies, 8-bit images to floats.
+// Data movement: transposition, row copies.
 #include "kernels/level.h"
 #include "simd/simd.h"
 
@@ -96,15 +96,6 @@ void transpose_as(const TransposeArgs& a) {
   }
 }
 
-template <int C>
-SACCADE_INLINE void image_pixels(const ImageRowArgs& a) {
-  for (Index x = 0; x < a.width; ++x) {
-    const std::uint8_t* src = a.src + x * C;
-    float* dst = a.dst + x * a.pitch;
-    rep<C>([&](auto c) __attribute__((always_inline)) { dst[c] = static_cast<float>(src[a.order[c]]) * a.scale[c] + a.shift[c]; });
-  }
-}
-
 }  // namespace
 
 void transpose(const TransposeArgs& a) {
@@ -121,15 +112,6 @@ void copy_rows(const CopyArgs& a) {
     return;
   }
   for (Index r = 0; r < a.rows; ++r) __builtin_memcpy(dst + r * a.dst_pitch, src + r * a.src_pitch, static_cast<std::size_t>(a.bytes));
-}
-
-void image_row(const ImageRowArgs& a) {
-  switch (a.channels) {
-    case 1: return image_pixels<1>(a);
-    case 2: return image_pixels<2>(a);
-    case 3: return image_pixels<3>(a);
-    default: return image_pixels<4>(a);
-  }
 }
 
 }  // namespace saccade::kernels::SACCADE_ISA

@@ -215,31 +215,13 @@ TEST_P(ReduceTest, Transpose) {
   }
 }
 
-TEST_P(ReduceTest, CopyRowsAndImageRow) {
+TEST_P(ReduceTest, CopyRows) {
   std::vector<char> src(200), dst(200, 'x');
   for (std::size_t i = 0; i < src.size(); ++i) src[i] = static_cast<char>(i);
   table().copy_rows({.src = src.data(), .src_pitch = 20, .dst = dst.data(), .dst_pitch = 30, .rows = 5, .bytes = 13});
   for (int r = 0; r < 5; ++r) {
     EXPECT_EQ(0, std::memcmp(src.data() + 20 * r, dst.data() + 30 * r, 13));
     EXPECT_EQ('x', dst[static_cast<std::size_t>(30 * r + 13)]);
-  }
-  for (Index width : {1, 4, 5, 33}) {
-    for (Index channels = 1; channels <= 4; ++channels) {
-      std::vector<std::uint8_t> image(static_cast<std::size_t>(width * channels));
-      for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<std::uint8_t>(i * 37 + 200);
-      ImageRowArgs args{.src = image.data(), .width = width, .channels = channels, .scale = {0.1f, 0.2f, 0.3f, 0.4f}, .shift = {1, 2, 3, 4},
-                        .pitch = channels};
-      for (Index c = 0; c < channels; ++c) args.order[c] = static_cast<std::int32_t>(channels - 1 - c);
-      Floats out(width * channels);
-      args.dst = out.data();
-      table().image_row(args);
-      for (Index x = 0; x < width; ++x) {
-        for (Index c = 0; c < channels; ++c) {
-          ASSERT_NEAR(image[static_cast<std::size_t>(x * channels + channels - 1 - c)] * double{args.scale[c]} + args.shift[c], out[x * channels + c], 2e-5);
-        }
-      }
-      EXPECT_TRUE(out.guards_intact());
-    }
   }
 }
 

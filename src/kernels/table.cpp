@@ -42,7 +42,7 @@ const KernelTable table = {
     .normalize_rows = normalize_rows,
     .transpose = transpose,
     .copy_rows = copy_rows,
-    .image_row = image_row,
+    .picture_line = picture_line,
 };
 
 }  // namespace saccade::kernels::SACCADE_ISA

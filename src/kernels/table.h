@@ -370,15 +370,27 @@ struct CopyArgs {
   Index rows = 0, bytes = 0;
 };
 
-/// One row of an interleaved 8-bit image to floats: dst[x·pitch + c] = src[x·channels + order[c]]·scale[c] + shift[c].
-struct ImageRowArgs {
-  const std::uint8_t* src = nullptr;
-  Index width = 0, channels = 3;       ///< at most 4 channels
+/// One line of a picture of few channels as a network wants it, channels innermost:
+///   out[x·channels + c] = (p[order[c]] + before[c])·scale[c] + after[c]
+/// where p is pixel x of the source line, or with taps the weighted sum of those at columns[x·taps + t]; the source line is the
+/// weighted sum of lines[0] and lines[1], or lines[0] alone.
+struct PictureArgs {
+  Scalar from = Scalar::u8;             ///< u8 or f32
+  const void* lines[2] = {};
+  float line_weights[2] = {};
+  Index width = 0, source_channels = 3; ///< of the source line; at most 4 channels
+  Index plane = 0;                      ///< elements from channel to channel of a planar picture, 0: channels are innermost
+  Index taps = 0;                       ///< 0, 1: nearest, no weights; 2: linear
+  const std::int32_t* columns = nullptr;
+  const float* column_weights = nullptr;
+  Index channels = 3;                   ///< of the result, at most 4
   std::int32_t order[4] = {0, 1, 2, 3};
+  float before[4] = {};
   float scale[4] = {1, 1, 1, 1};
-  float shift[4] = {};
-  float* dst = nullptr;
-  Index pitch = 0;
+  float after[4] = {};
+  float* scratch = nullptr;             ///< width·source_channels + 4 floats, twice for a planar picture
+  float* out = nullptr;
+  Index out_width = 0;
 };
 
 // ---- the table -----------------------------------------------------------------------------------------------------
@@ -420,7 +432,7 @@ struct KernelTable {
 
   void (*transpose)(const TransposeArgs&);
   void (*copy_rows)(const CopyArgs&);
-  void (*image_row)(const ImageRowArgs&);
+  void (*picture_line)(const PictureArgs&);
 };
 
 /// The table of the highest level that this processor has and that does not exceed `cap`. Static storage.

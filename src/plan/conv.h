@@ -55,6 +55,9 @@ class DepthwiseStep final : public Step {
 /// The input rows that output row `oy` of a depthwise convolution is the first to need; an image of null: none.
 void rows_ahead(const Geometry& g, const float* image, Index line, Index oy, const float* (&rows)[2]);
 
+/// The image that a convolution which merges taps reads: channels last, as far as its windows reach, its padding written out.
+Place stem_image(Lowering& l, const Geometry& g);
+
 /// One group [o_begin, o_begin + o) of the output channels from in-channels [c_begin, c_begin + c).
 struct Group {
   Index index, c_begin, c, o_begin, o;

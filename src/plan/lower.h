@@ -13,5 +13,7 @@ namespace saccade::plan {
 bool lower_unary(Lowering& l, const graph::Node& node);
 bool lower_binary(Lowering& l, const graph::Node& node);
 bool lower_reduce(Lowering& l, const graph::Node& node);
+/// The node and those behind it up to a stem convolution, if they prepare a picture; tried before the functions of single operators.
+bool lower_picture(Lowering& l, const graph::Node& node);
 
 }  // namespace saccade::plan

@@ -78,28 +78,35 @@ class HaloStep final : public Step {
   }
 };
 
+Shape stem_dims(const Geometry& g) { return {g.n, g.c, (g.oh - 1) * g.sh + (g.kh - 1) * g.dh + 1, (g.ow - 1) * g.sw + g.kw}; }
+
+Strides stem_strides(const Geometry& g) { return ordered_strides(stem_dims(g), {0, 2, 3, 1}, g.c); }
+
 // Few channels make rows too short for the dense driver: a halo copy joins a kernel row into one stretch of KW·C floats.
 Place with_halo(Lowering& l, const Place& in, Geometry& g) {
-  const Index out_h = (g.oh - 1) * g.sh + (g.kh - 1) * g.dh + 1, out_w = (g.ow - 1) * g.sw + g.kw;
-  Shape dims{g.n, g.c, out_h, out_w};
-  Place out = l.scratch(ElementType::f32, dims, ordered_strides(dims, {0, 2, 3, 1}, g.c), 16);
-  auto step = std::make_unique<HaloStep>();
-  step->in = in;
-  step->out = out;
-  step->top = g.pt;
-  step->left = g.pl;
-  step->reads = {in};
-  step->writes = {out};
-  step->kind = "Copy";
-  step->kernel = "halo copy: channels last";
-  l.emit(std::move(step));
-  g.h = out_h;
-  g.w = out_w;
+  Place out = in;
+  if (in.dims != stem_dims(g) || in.strides != stem_strides(g)) {
+    out = stem_image(l, g);
+    auto step = std::make_unique<HaloStep>();
+    step->in = in;
+    step->out = out;
+    step->top = std::min(g.pt, out.dims[2]);
+    step->left = std::min(g.pl, out.dims[3]);
+    step->reads = {in};
+    step->writes = {out};
+    step->kind = "Copy";
+    step->kernel = "halo copy: channels last";
+    l.emit(std::move(step));
+  }
+  g.h = out.dims[2];
+  g.w = out.dims[3];
   g.pt = g.pl = g.pb = g.pr = 0;
   return out;
 }
 
 }  // namespace
+
+Place stem_image(Lowering& l, const Geometry& g) { return l.scratch(ElementType::f32, stem_dims(g), stem_strides(g), 16); }
 
 void rows_ahead(const Geometry& g, const float* image, Index line, Index oy, const float* (&rows)[2]) {
   Index y = oy * g.sh - g.pt + (g.kh - 1) * g.dh;  // the last row of its window is new, and with strides some before it

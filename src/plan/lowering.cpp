@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "plan/lower.h"
 #include "plan/program.h"
 #include "plan/steps.h"
 
@@ -77,6 +78,7 @@ void Lowering::run() {
 }
 
 void Lowering::lower(const Node& node) {
+  if (lower_picture(*this, node)) return;
   const LowerFunction function = find_lowering(node);
   if (function == nullptr || !function(*this, node)) fallback(node);
 }

@@ -37,6 +37,19 @@ TensorLayout usual_layout(const Model& model) {
   return it != metadata.end() && it->first.starts_with("tensorflow.") ? TensorLayout::nhwc : TensorLayout::nchw;
 }
 
+// Leaves mean, scale, layout and the order of channels to the engine, which does them while it writes what the first convolution reads.
+void take_bytes(Model& model, const PictureInput& input, const Preparation& preparation, Network& network) {
+  if (input.type != ElementType::f32) return;
+  const bool grey = preparation.color == Color::grey;
+  Preprocessing preprocessing{.input = input.name, .layout = input.layout == TensorLayout::nchw ? "NCHW" : "NHWC", .reverse_channels = preparation.color == Color::rgb};
+  preprocessing.mean.assign(preparation.mean.begin(), preparation.mean.begin() + (grey ? 1 : 3));
+  preprocessing.scale.assign(preparation.scale.begin(), preparation.scale.begin() + (grey ? 1 : 3));
+  model.add_preprocessing(preprocessing);
+  network.layout = TensorLayout::nhwc;
+  network.type = ElementType::u8;
+  network.prepares = true;
+}
+
 }  // namespace
 
 PictureInput picture_input(const Port& port, TensorLayout otherwise) {
@@ -60,7 +73,17 @@ PictureInput picture_input(const Port& port, TensorLayout otherwise) {
 }
 
 Detector::Detector(Network network, DetectorSettings settings) : network_(std::move(network)), settings_(std::move(settings)) {
-  if (!settings_.follows_picture) preparer_.emplace(settings_.preparation, network_.layout, network_.type);
+  if (!settings_.follows_picture) make_preparer();
+}
+
+void Detector::make_preparer() {
+  Preparation preparation = settings_.preparation;
+  if (network_.prepares) {
+    if (preparation.color != Color::grey) preparation.color = Color::bgr;
+    preparation.mean = {0, 0, 0};
+    preparation.scale = {1, 1, 1};
+  }
+  preparer_.emplace(preparation, network_.layout, network_.type);
 }
 
 Detections Detector::detect(const cv::Mat& picture, DetectTimes* times) {
@@ -68,7 +91,7 @@ Detections Detector::detect(const cv::Mat& picture, DetectTimes* times) {
   if (settings_.follows_picture && (!preparer_ || preparer_->preparation().width != picture.cols || preparer_->preparation().height != picture.rows)) {
     settings_.preparation.width = picture.cols;
     settings_.preparation.height = picture.rows;
-    preparer_.emplace(settings_.preparation, network_.layout, network_.type);
+    make_preparer();
   }
   Tensor input(network_.type, preparer_->shape());
   const BoxMap map = preparer_->prepare(picture, input);
@@ -131,6 +154,7 @@ Detector open_detector(const std::filesystem::path& path, const DetectorOptions&
   }
   Network network{.signature = signature_of(model, input), .layout = input.layout, .type = input.type};
   if (input.channels == 1) detector.preparation.color = Color::grey;
+  take_bytes(model, input, detector.preparation, network);
   const CompiledModel compiled = core.compile_model(model, options.device, options.properties);
   network.run = [request = compiled.create_infer_request(), count = model.outputs().size()](const Tensor& tensor) mutable {
     request.set_input_tensor(tensor);

@@ -26,6 +26,7 @@ struct Network {
   Signature signature;
   TensorLayout layout = TensorLayout::nchw;
   ElementType type = ElementType::f32;
+  bool prepares = false;  ///< orders channels and applies mean and scale itself: it takes bytes in BGR, or grey ones
   /// Takes the input picture as a tensor and gives all outputs in the model's order.
   std::function<std::vector<Tensor>(const Tensor&)> run;
 };
@@ -43,6 +44,8 @@ class Detector {
   void keep_classes(std::set<int> classes) { classes_ = std::move(classes); }
 
  private:
+  void make_preparer();
+
   Network network_;
   DetectorSettings settings_;
   std::optional<Preparer> preparer_;

@@ -121,6 +121,11 @@ void Preparer::fill_table(std::vector<T>& table) const {
     }
 }
 
+bool Preparer::keeps_bytes() const {
+  const auto is = [](const std::array<float, 3>& values, float wanted) { return std::all_of(values.begin(), values.end(), [&](float v) { return v == wanted; }); };
+  return is(preparation_.mean, 0) && is(preparation_.scale, 1);
+}
+
 Shape Preparer::shape() const {
   if (layout_ == TensorLayout::nchw) return {1, channels_, preparation_.height, preparation_.width};
   return {1, preparation_.height, preparation_.width, channels_};
@@ -139,10 +144,13 @@ void Preparer::write(T* out) const {
   const cv::Mat& picture = channels_ == 1 ? grey_ : padded_;
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(width) * height;
   const int first = preparation_.color == Color::rgb ? 2 : 0, last = 2 - first;  // where the first and the last channel lie in BGR
+  const bool as_it_is = std::is_same_v<T, std::uint8_t> && (channels_ == 1 || (layout_ == TensorLayout::nhwc && first == 0)) && keeps_bytes();
   for (int y = 0; y < height; ++y) {
     const std::uint8_t* in = picture.ptr<std::uint8_t>(y);
     T* row = out + static_cast<std::ptrdiff_t>(y) * width * (layout_ == TensorLayout::nhwc ? channels_ : 1);
-    if (channels_ == 1) {
+    if (as_it_is) {
+      std::copy_n(in, static_cast<std::ptrdiff_t>(width) * channels_, row);
+    } else if (channels_ == 1) {
       for (int x = 0; x < width; ++x) row[x] = table[in[x]];
     } else if (layout_ == TensorLayout::nhwc) {
       for (int x = 0; x < width; ++x, in += 3, row += 3) {

@@ -82,6 +82,7 @@ class Preparer {
   void write(T* out) const;
   template <class T>
   void fill_table(std::vector<T>& table) const;
+  bool keeps_bytes() const;
 
   Preparation preparation_;
   TensorLayout layout_;

@@ -217,6 +217,9 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(report["files"], [str(out), str(out.with_suffix(".bin"))])
         self.run_saccade("convert", self.model, "-o", out, "--mean_values", "[1,2,3]", "--scale", 2, "--reverse_input_channels", "--layout", "nchw")
         self.assertIn("mean_values", out.read_text())
+        self.run_saccade("convert", self.model, "-o", out, "--pictures", "9x7", "--mean_values", "[1,2,3]", "--reverse_input_channels")
+        report = json.loads(self.run_saccade("info", out, "--json").stdout)
+        self.assertEqual((report["inputs"][0]["type"], report["inputs"][0]["shape"]), ("u8", [1, 7, 9, 3]))
         self.assertIn("none diverges", self.run_saccade("convert", self.model, "-o", out, "--verify", self.model).stdout)
         self.assertEqual([p.name for p in out.parent.glob("*.part*")], [])
 
@@ -231,7 +234,7 @@ class CommandTest(unittest.TestCase):
     def test_convert_explains_and_refuses(self):
         out = self.folder / "tiny.xml"
         for args, part in [(("--mean_values", "[1,x]"), "'x'"), (("--input_shape", "[1,3]", "--batch", 2), "--batch"), (("--ir_version", 9), "10 or 11"),
-                           (("--input", "image[1,3,4,4]", "--input_shape", "[1,3,4,4]"), "not in both"), (("--layout", "n!"), "layout")]:
+                           (("--input", "image[1,3,4,4]", "--input_shape", "[1,3,4,4]"), "not in both"), (("--layout", "n!"), "layout"), (("--pictures", "9x"), "640x480")]:
             with self.subTest(args):
                 self.assertIn(part, self.run_saccade("convert", self.model, "-o", out, *args, code=2).stderr)
         for args, part in [(("--mean_values", "[1,2]"), "channels"), (("--input", "imag"), "did you mean 'image'"), (("--input_shape", "[1,3,4,4],[2]"), "1 inputs"),

@@ -4,6 +4,7 @@
 #include <saccade/core.h>
 
 #include <atomic>
+#include <cmath>
 #include <numeric>
 
 namespace {
@@ -135,6 +136,43 @@ TEST_P(PublicApi, Reshapes) {
   EXPECT_EQ(request.get_output_tensor().shape(), (Shape{5, 3, 1, 8}));
   EXPECT_EQ(code_of([&] { other.reshape({{"images", {1}}}); }), ErrorCode::not_found);
   EXPECT_EQ(code_of([&] { other.reshape({{"image", {1, -2}}}); }), ErrorCode::invalid_argument);
+}
+
+TEST_P(PublicApi, TakesPictures) {
+  Tensor picture(ElementType::u8, {1, 4, 4, 3});
+  for (std::int64_t i = 0; i < picture.size(); ++i) picture.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i * 5);
+  Tensor prepared(ElementType::f32, {1, 3, 4, 4});
+  for (std::int64_t i = 0; i < 48; ++i) {
+    const std::int64_t c = i / 16, pixel = i % 16;
+    prepared.data<float>()[i] = (static_cast<float>(picture.data<std::uint8_t>()[pixel * 3 + 2 - c]) - static_cast<float>(c)) / 2;
+  }
+  const auto run = [&](const Model& which, const Tensor& input) {
+    InferRequest request = core.compile_model(which, GetParam()).create_infer_request();
+    request.set_input_tensor(input);
+    request.infer();
+    return request.get_output_tensor();
+  };
+  Model pictures = model;
+  pictures.add_preprocessing({.reverse_channels = true, .mean = {0, 1, 2}, .scale = {2}});
+  EXPECT_EQ(pictures.inputs()[0].type, ElementType::u8);
+  EXPECT_EQ(pictures.inputs()[0].shape, (Shape{1, 4, 4, 3}));
+  EXPECT_EQ(model.inputs()[0].type, ElementType::f32);
+  const Tensor want = run(model, prepared), got = run(pictures, picture);
+  for (std::int64_t i = 0; i < want.size(); ++i) EXPECT_NEAR(want.data<float>()[i], got.data<float>()[i], 1e-4f * std::abs(want.data<float>()[i]));
+
+  Model resized = model;
+  resized.add_preprocessing({.input = "image", .height = -1, .width = -1});
+  EXPECT_EQ(resized.inputs()[0].shape, (Shape{1, -1, -1, 3}));
+  EXPECT_EQ(run(resized, Tensor(ElementType::u8, {1, 9, 5, 3})).shape(), (Shape{1, 3, 4, 4}));
+
+  EXPECT_EQ(code_of([&] { resized.add_preprocessing({}); }), ErrorCode::invalid_argument);  // bytes already
+  EXPECT_EQ(code_of([&] { Model(model).add_preprocessing({.input = "images"}); }), ErrorCode::not_found);
+  EXPECT_EQ(code_of([&] { Model(model).add_preprocessing({.layout = "CHWN"}); }), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of([&] { Model(model).add_preprocessing({.height = 5}); }), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of([&] { Model(model).add_preprocessing({.height = 1 << 20, .width = 1 << 20}); }), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of([&] { Model(model).add_preprocessing({.mean = {1, 2}}); }), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of([&] { Model(model).add_preprocessing({.scale = {0}}); }), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of([] { Model().add_preprocessing({}); }), ErrorCode::invalid_argument);
 }
 
 TEST_P(PublicApi, Profiles) {
