@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "ops/concat.h"
 #include "ops/convert.h"
 #include "ops/convolution.h"
 #include "ops/elementwise.h"
@@ -13,6 +14,7 @@
 #include "ops/inference.h"
 #include "ops/resize.h"
 #include "ops/slice.h"
+#include "ops/split.h"
 #include "ops/transpose.h"
 #include "passes/values.h"
 #include "plan/conv.h"
@@ -149,11 +151,14 @@ class PictureReader {
     ValueId value = picture_.source;
     const Node* node = &first;
     for (; !node->op.is<ops::Convolution>(); node = &g_[g_[value].uses[0].node]) {
+      if (const Node* concat = joining(*node)) {
+        add(*node);
+        node = concat;
+      }
       const graph::Op& op = node->op;
-      if (!op.is<ops::Convert>() && !op.is<ops::Transpose>() && !op.is<ops::Resize>() && !op.is<ops::Binary>() && !op.is<ops::Gather>() && !op.is<ops::Slice>()) return false;
-      if (!op.is<ops::Binary>() && node->inputs[0] != value) return false;
-      nodes_.push_back(node);
-      picture_.chain.nodes.push_back(node->id);
+      if (!op.is<ops::Concat>() && !op.is<ops::Convert>() && !op.is<ops::Transpose>() && !op.is<ops::Resize>() && !op.is<ops::Binary>() && !op.is<ops::Gather>() && !op.is<ops::Slice>()) return false;
+      if (op.is<ops::Concat>() ? nodes_.empty() || joining(*nodes_.back()) != node : !op.is<ops::Binary>() && node->inputs[0] != value) return false;
+      add(*node);
       value = node->outputs[0];
       const Shape shape = l_.shape(value);
       if (shape.size() != 4 || element_count(shape) == 0 || g_.use_count(value) != 1 || g_[value].uses.empty()) return false;
@@ -165,12 +170,31 @@ class PictureReader {
     return true;
   }
 
+  void add(const Node& node) {
+    nodes_.push_back(&node);
+    picture_.chain.nodes.push_back(node.id);
+  }
+
+  // The Concat of all parts of a Split, in whatever order.
+  const Node* joining(const Node& split) const {
+    if (!split.op.is<ops::Split>() && !split.op.is<ops::VariadicSplit>()) return nullptr;
+    const Node* concat = nullptr;
+    for (const ValueId part : split.outputs) {
+      if (g_.use_count(part) != 1 || g_[part].uses.empty()) return nullptr;
+      const Node& user = g_[g_[part].uses[0].node];
+      if (!user.op.is<ops::Concat>() || user.inputs.size() != split.outputs.size() || (concat != nullptr && concat != &user)) return nullptr;
+      concat = &user;
+    }
+    return concat;
+  }
+
   bool take(const Node& node, ValueId value, const Axes& axes) {
-    if (node.op.is<ops::Transpose>()) return true;
+    if (node.op.is<ops::Transpose>() || joining(node) != nullptr) return true;
     prepared_ = true;
     if (node.op.is<ops::Convert>()) return convert(l_.element(node.outputs[0]));
     if (node.op.is<ops::Resize>()) return resize(node, axes);
     if (const auto* binary = node.op.as<ops::Binary>()) return arithmetic(node, binary->kind, value, axes);
+    if (const auto* concat = node.op.as<ops::Concat>()) return ops::normal_axis(concat->axis, 4) == axes[1] && reorder(node, axes);
     return node.op.is<ops::Gather>() ? gather(node, axes) : slice(node, value, axes);
   }
 
@@ -216,6 +240,23 @@ class PictureReader {
     const auto indices = passes::integers(g_, node.inputs[1]), axis = passes::integers(g_, node.inputs[2]);
     if (!indices || !axis || node.op.as<ops::Gather>()->batch_dims != 0 || g_.constant(node.inputs[1]).shape().size() != 1) return false;
     return ops::normal_axis(axis->at(0), 4) == axes[1] && picture_.select(*indices);
+  }
+
+  // By a Concat of what the Split before it makes.
+  bool reorder(const Node& concat, const Axes& axes) {
+    const Node& split = *g_.producer(concat.inputs[0]);
+    const auto axis = passes::integers(g_, split.inputs[1]);
+    if (!axis || ops::normal_axis(axis->at(0), 4) != axes[1]) return false;
+    std::vector<std::int64_t> indices;
+    for (const ValueId input : concat.inputs) {
+      std::int64_t channel = 0;
+      for (const ValueId part : split.outputs) {
+        if (part == input) break;
+        channel += l_.shape(part)[axes[1]];
+      }
+      for (std::int64_t i = 0; i < l_.shape(input)[axes[1]]; ++i) indices.push_back(channel + i);
+    }
+    return picture_.select(indices);
   }
 
   bool slice(const Node& node, ValueId value, const Axes& axes) {

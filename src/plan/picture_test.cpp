@@ -91,6 +91,9 @@ TEST(Picture, OrderOfChannels) {
   EXPECT_TRUE(in_one_step(picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%p = Subtract(Gather(%t, i64[3]{2,1,0}, i64{1}), f32[1,3,1,1]{10,20,30})")));
   EXPECT_TRUE(in_one_step(picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%p = Gather(Subtract(%t, f32[1,3,1,1]{10,20,30}), i64[3]{2,-2,0}, i64{1})")));
   EXPECT_TRUE(in_one_step(picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%p = Slice(%t, i64[1]{-1}, i64[1]{-9}, i64[1]{-1}, i64[1]{1})")));
+  EXPECT_TRUE(in_one_step(picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%a, %b, %c = Split(%t, i64{1}) {num_splits=3} %p = Concat(%c, %a, %b) {axis=1}")));
+  EXPECT_TRUE(in_one_step(picture("u8[1,9,13,3]", "%a, %b = VariadicSplit(Convert(%x) {destination_type=f32}, i64{-1}, i64[2]{1,2}) %p = Transpose(Concat(%b, %a) {axis=3}, i64[4]{0,3,1,2})")));
+  EXPECT_FALSE(in_one_step(picture("u8[1,4,9,3]", std::string(kBytesToPlanes) + "%a, %b = Split(%t, i64{2}) {num_splits=2} %p = Concat(%b, %a) {axis=2}")));
   // without the fourth
   EXPECT_TRUE(in_one_step(picture("u8[1,9,13,4]", std::string(kBytesToPlanes) + "%p = Slice(%t, i64[1]{0}, i64[1]{3}, i64[1]{1}, i64[1]{1})")));
   // one for three
