@@ -9,6 +9,7 @@
 
 #include "base/cpu.h"
 #include "base/knobs.h"
+#include "kernels/table.h"
 #include "command.h"
 #include "saccade/core.h"
 #include "saccade/version.h"
@@ -51,6 +52,10 @@ Json examine() {
   report["cpu"] = cpu_model();
   report["features"] = cpu_features();
   report["isa"] = {{"highest", to_string(highest_isa())}, {"used", to_string(allowed_isa())}};
+  const auto& probe = kernels::probe_dense(allowed_isa());
+  Json& forms = report["dense_panels"] = Json::array();
+  for (int form = 0; form < kernels::kDenseForms; ++form)
+    forms.push_back({{"vectors", kernels::select(allowed_isa(), form).panel_vectors}, {"gflops", probe.gflops[form]}, {"used", form == probe.chosen}});
   report["cores"] = {{"online", online_cores()}, {"affinity", affinity().size()}, {"quota", quota ? Json(*quota) : Json()}, {"used", usable_cores()}};
   report["memory_mb"] = memory_mb();
   report["devices"] = Core().available_devices();
@@ -71,6 +76,10 @@ void print(const Json& report) {
   fmt::print("cpu          {}\n", text("cpu"));
   fmt::print("features     {}\n", list("features"));
   fmt::print("kernels      {}{}\n", isa["used"].get<std::string>(), isa["used"] == isa["highest"] ? "" : fmt::format(" (this processor has {})", isa["highest"].get<std::string>()));
+  std::vector<std::string> forms;
+  for (const Json& form : report["dense_panels"])
+    forms.push_back(fmt::format("{} vectors {:.0f} GFLOP/s{}", form["vectors"].get<int>(), form["gflops"].get<double>(), form["used"].get<bool>() ? " (used)" : ""));
+  fmt::print("products     panels of {}\n", fmt::join(forms, ", of "));
   fmt::print("cores        {} used: {} online, {} by affinity, cgroup quota {}\n", cores["used"].get<int>(), cores["online"].get<int>(),
              cores["affinity"].get<int>(), cores["quota"].is_null() ? "none" : fmt::format("{:.2f}", cores["quota"].get<double>()));
   fmt::print("memory       {} MB\n", with_commas(report["memory_mb"].get<std::int64_t>()));

@@ -20,7 +20,8 @@ constexpr Index kTable = 2048;   // row pointers of a strip, all taps
 constexpr Index kStripRows = 512;
 constexpr Index kSums = 2304;    // of tiles that wait for their epilogue
 constexpr Index kFirstLevelBytes = 32 * 1024;
-constexpr int kMaxVectors = kMainVectors + 1;
+constexpr int kMaxVectors = kWidest;
+constexpr Index kStripStep = kRegisters >= 32 ? 24 : 12;  // whole tiles of every form, so that all forms cut rows alike
 constexpr int kMaxRows = 12;
 
 constexpr int tile_rows(int vectors) {
@@ -156,16 +157,18 @@ void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
 
 }  // namespace
 
+template <int kMain>
 DenseShape dense_shape(Index k_total, Index n) {
-  return {panel_width(n), k_total * round_up(n, kLanes)};
+  return {Panels<kMain>::width(n), k_total * round_up(n, kLanes)};
 }
 
+template <int kMain>
 void dense(const DenseArgs& a, const DenseBand& band) {
   const Index rows = band.m_end - band.m_begin;
   if (rows <= 0 || a.n <= 0 || band.n_end <= band.n_begin) return;
   const Index taps = a.rows.y ? a.rows.kh * a.rows.kw : 1;
   const Index k_total = taps * a.k;
-  const Index nr = panel_width(a.n);
+  const Index nr = Panels<kMain>::width(a.n);
 
   const Index row_bytes = 4 * larger(a.k, a.rows.y ? 0 : a.rows.pitch);
   Index strip = a.cache_bytes / larger(row_bytes, 1);
@@ -174,7 +177,7 @@ void dense(const DenseArgs& a, const DenseBand& band) {
   strip = larger(strip, 2 * kMaxRows);
   strip = smaller(smaller(strip, kStripRows), kTable / taps);
   const Index strips = (rows + strip - 1) / strip;
-  if (strips > 1) strip = smaller(strip, round_up((rows + strips - 1) / strips, tile_rows(kMainVectors)));
+  if (strips > 1) strip = smaller(strip, round_up((rows + strips - 1) / strips, kStripStep));
 
   const bool even = a.width <= 0 && !a.rows.y;  // so that it is known where rows to come lie
   const Index panels = (band.n_end - band.n_begin + nr - 1) / nr;
@@ -186,7 +189,7 @@ void dense(const DenseArgs& a, const DenseBand& band) {
     const Index next_rows = even ? smaller(strip, band.m_end - m - s.rows) : 0, row_lines = next_rows * a.rows.pitch / 16 / panels;
     const float* next = a.rows.base + (m + strip) * a.rows.pitch;
     for (Index n0 = 0; n0 < a.n;) {
-      const Index width = panel_width_at(a.n, n0);
+      const Index width = Panels<kMain>::width_at(a.n, n0);
       if (n0 >= band.n_begin && n0 < band.n_end) {
         Panel p{n0, width, smaller(width, a.n - n0), a.weights + k_total * n0, {}, {}};
         const bool last = n0 + width >= band.n_end;
@@ -201,5 +204,10 @@ void dense(const DenseArgs& a, const DenseBand& band) {
     }
   }
 }
+
+template DenseShape dense_shape<kPanelVectors[0]>(Index, Index);
+template DenseShape dense_shape<kPanelVectors[1]>(Index, Index);
+template void dense<kPanelVectors[0]>(const DenseArgs&, const DenseBand&);
+template void dense<kPanelVectors[1]>(const DenseArgs&, const DenseBand&);
 
 }  // namespace saccade::kernels::SACCADE_ISA

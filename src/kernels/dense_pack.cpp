@@ -55,11 +55,12 @@ void pack_tap(const DensePack& p, const float* src, Index valid, Index width, fl
 
 }  // namespace
 
+template <int kMain>
 void dense_pack(const DensePack& p) {
   const Index k_total = p.ky * p.kx * p.c;
   const Index n_end = p.n_end < 0 ? p.n : p.n_end;
   for (Index n0 = 0; n0 < n_end;) {
-    const Index width = panel_width_at(p.n, n0), valid = smaller(width, p.n - n0);
+    const Index width = Panels<kMain>::width_at(p.n, n0), valid = smaller(width, p.n - n0);
     if (n0 >= p.n_begin) {
       float* panel = p.dst + k_total * n0;
       float* dst = panel;
@@ -77,5 +78,8 @@ void dense_pack(const DensePack& p) {
     n0 += width;
   }
 }
+
+template void dense_pack<kPanelVectors[0]>(const DensePack&);
+template void dense_pack<kPanelVectors[1]>(const DensePack&);
 
 }  // namespace saccade::kernels::SACCADE_ISA

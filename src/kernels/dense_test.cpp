@@ -262,6 +262,43 @@ TEST_P(DenseTest, PackingOrders) {
   }
 }
 
+// However a processor's tiles are chosen, the answers are the same.
+TEST(DenseForms, AgreeBitForBit) {
+  const std::vector<const KernelTable*> tables = runnable_tables();
+  const std::size_t levels = tables.size() / kDenseForms;
+  for (std::size_t level = 0; level < levels; ++level) {
+    for (Index m : {1, 2, 7, 12, 13, 50, 161}) {
+      for (Index n : {1, 8, 16, 17, 24, 32, 40, 56, 72, 80, 112, 144}) {
+        for (Index k : {1, 19, 128, 300}) {
+          std::mt19937 random(static_cast<unsigned>(m * n + k));
+          Floats in(m * k);
+          in.fill(random);
+          std::vector<float> weights(static_cast<std::size_t>(n * k));
+          for (float& w : weights) w = std::uniform_real_distribution<float>(-1, 1)(random);
+          std::vector<float> first;
+          for (int form = 0; form < kDenseForms; ++form) {
+            const KernelTable& t = *tables[level + static_cast<std::size_t>(form) * levels];
+            Floats packed(t.dense_shape(k, n).packed_floats), out(m * n);
+            t.dense_pack({.src = weights.data(), .n = n, .c = k, .stride_n = k, .stride_c = 1, .dst = packed.data()});
+            t.dense({.rows = {.base = in.data(), .pitch = k}, .k = k, .n = n, .weights = packed.data(), .out = out.data(), .out_pitch = n}, {0, m, 0, n});
+            if (form == 0) first.assign(out.data(), out.data() + m * n);
+            ASSERT_EQ(0, std::memcmp(first.data(), out.data(), static_cast<std::size_t>(m * n) * 4)) << t.isa << " m=" << m << " n=" << n << " k=" << k;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(DenseForms, AreProbed) {
+  for (Isa isa : {Isa::scalar, highest_isa()}) {
+    const DenseProbe& probe = probe_dense(isa);
+    for (const double gflops : probe.gflops) EXPECT_GT(gflops, 0);
+    EXPECT_GE(probe.gflops[probe.chosen] * 1.05, *std::max_element(probe.gflops, probe.gflops + kDenseForms));
+    EXPECT_EQ(&probe, &probe_dense(isa));
+  }
+}
+
 SACCADE_KERNEL_SUITE(DenseTest);
 
 }  // namespace

@@ -42,9 +42,10 @@ struct TileArgs {
   Index out_ahead_pitch;
 };
 
-// Sums in flight must cover the latency of the multiply-add (4 cycles, two a cycle); one row alone splits k for that.
+// Sums in flight must cover the latency of the multiply-add (4 cycles, two a cycle); one row alone splits k for that, alike for all
+// panels of two vectors and more, so that the sum does not depend on the panel.
 template <int MR, int NV>
-constexpr int kSplit = MR > 1 ? 1 : 8 / NV;
+constexpr int kSplit = MR > 1 ? 1 : NV == 1 ? 8 : 4;
 
 constexpr Index kChunk = 128;
 constexpr Index kAhead = 1024;  // floats

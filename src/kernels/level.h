@@ -27,8 +27,12 @@ void finish_rows(const FinishArgs& args);
 /// Without `with_first` the first activation is done.
 void finish_pixels(const Epilogue& e, bool with_first, float* out, Index pitch, Index rows, Index n);
 
+/// The dense kernel whose panels are so many vectors wide; kPanelVectors lists those that there are.
+template <int kMain>
 DenseShape dense_shape(Index k_total, Index n);
+template <int kMain>
 void dense_pack(const DensePack&);
+template <int kMain>
 void dense(const DenseArgs&, const DenseBand&);
 void winograd_input(const WinogradInput&);
 void winograd_output(const WinogradOutput&);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of the level that this file is compiled for.
+// The tables of the level that this file is compiled for.
 #include "kernels/table.h"
 
+#include "kernels/dense_panels.h"
 #include "kernels/level.h"
 #include "simd/simd.h"
 
@@ -10,13 +11,14 @@
 
 namespace saccade::kernels::SACCADE_ISA {
 
-extern const KernelTable table;
-const KernelTable table = {
+template <int kMain>
+constexpr KernelTable kTable = {
     .isa = SACCADE_NAME(SACCADE_ISA),
     .lanes = simd::kLanes,
-    .dense_shape = dense_shape,
-    .dense_pack = dense_pack,
-    .dense = dense,
+    .panel_vectors = kMain,
+    .dense_shape = dense_shape<kMain>,
+    .dense_pack = dense_pack<kMain>,
+    .dense = dense<kMain>,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
     .depthwise_pack = depthwise_pack,
@@ -44,5 +46,8 @@ const KernelTable table = {
     .copy_rows = copy_rows,
     .picture_line = picture_line,
 };
+
+extern const KernelTable tables[kDenseForms];
+const KernelTable tables[kDenseForms] = {kTable<kPanelVectors[0]>, kTable<kPanelVectors[1]>};
 
 }  // namespace saccade::kernels::SACCADE_ISA

@@ -395,9 +395,14 @@ struct PictureArgs {
 
 // ---- the table -----------------------------------------------------------------------------------------------------
 
+/// Ways in which the dense kernel of a level cuts channels into panels. All give the same results; which is fastest depends on how many
+/// loads a processor does beside its multiplications.
+inline constexpr int kDenseForms = 2;
+
 struct KernelTable {
-  const char* isa;  ///< "avx2"
-  int lanes;        ///< floats in a vector
+  const char* isa;    ///< "avx2"
+  int lanes;          ///< floats in a vector
+  int panel_vectors;  ///< of the dense kernel: its form
 
   DenseShape (*dense_shape)(Index k_total, Index n);
   void (*dense_pack)(const DensePack&);
@@ -435,7 +440,16 @@ struct KernelTable {
   void (*picture_line)(const PictureArgs&);
 };
 
-/// The table of the highest level that this processor has and that does not exceed `cap`. Static storage.
-const KernelTable& select(Isa cap);
+/// The table of the highest level that this processor has and that does not exceed `cap`, with a form of the dense kernel, of which the
+/// first is the usual one. Static storage.
+const KernelTable& select(Isa cap, int form = 0);
+
+/// What the forms of a level's dense kernel reach on this processor with everything in its caches.
+struct DenseProbe {
+  double gflops[kDenseForms] = {};
+  int chosen = 0;  ///< the first, unless another is clearly faster
+};
+/// Measured once in a process, in about a millisecond. Thread safe.
+const DenseProbe& probe_dense(Isa cap);
 
 }  // namespace saccade::kernels

@@ -18,19 +18,21 @@ namespace saccade::kernels {
 
 #ifdef SACCADE_X86
 namespace avx512_emulated {
-extern const KernelTable table;
+extern const KernelTable tables[kDenseForms];
 }
 #endif
 
 /// Every table that can run here; avx512_emulated stands for the real level's shapes where the processor lacks it.
 inline std::vector<const KernelTable*> runnable_tables() {
-  std::vector<const KernelTable*> tables = {&select(Isa::scalar)};
-  for (Isa isa : {Isa::avx2, Isa::avx512}) {
-    if (highest_isa() >= isa) tables.push_back(&select(isa));
-  }
+  std::vector<const KernelTable*> tables;
+  for (int form = 0; form < kDenseForms; ++form) {
+    for (Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512}) {
+      if (highest_isa() >= isa) tables.push_back(&select(isa, form));
+    }
 #ifdef SACCADE_X86
-  if (highest_isa() >= Isa::avx2) tables.push_back(&avx512_emulated::table);
+    if (highest_isa() >= Isa::avx2) tables.push_back(&avx512_emulated::tables[form]);
 #endif
+  }
   return tables;
 }
 
@@ -41,7 +43,7 @@ class KernelTest : public testing::TestWithParam<const KernelTable*> {
 
 #define SACCADE_KERNEL_SUITE(Suite)                                                          \
   INSTANTIATE_TEST_SUITE_P(Levels, Suite, testing::ValuesIn(::saccade::kernels::runnable_tables()), \
-                           [](const auto& info) { return std::string(info.param->isa); })
+                           [](const auto& info) { return info.param->isa + std::string("_panels_of_") + std::to_string(info.param->panel_vectors); })
 
 inline constexpr float kPoison = std::numeric_limits<float>::quiet_NaN();
 

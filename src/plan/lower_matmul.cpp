@@ -145,7 +145,7 @@ bool lower_matmul(Lowering& l, const Node& node) {
     step->writes = {out};
     const Tensor& constant = l.graph.constant(node.inputs[1]);
     if (constant.defined() && one_right) {
-      step->weights = l.packs.get(constant, fmt::format("{}/matmul/{}", l.k.isa, op.transpose_b), shape.packed_floats, [&](float* dst) {
+      step->weights = l.packs.get(constant, fmt::format("{}/matmul{}/{}", l.k.isa, shape.nr, op.transpose_b), shape.packed_floats, [&](float* dst) {
         kernels::DensePack p = pack;
         p.src = constant.data<float>();
         p.dst = dst;

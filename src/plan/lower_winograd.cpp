@@ -165,7 +165,7 @@ void transform_filter(const float* g, std::array<double, kPositions>& out) {
 
 // All positions, packed one after the other.
 Tensor transformed(Lowering& l, const Tensor& weights, const Geometry& g, Index packed) {
-  return l.packs.get(weights, std::string(l.k.isa) + "/winograd43", packed * kPositions, [&](float* dst) {
+  return l.packs.get(weights, fmt::format("{}/winograd43 {}", l.k.isa, l.k.dense_shape(g.c, g.o).nr), packed * kPositions, [&](float* dst) {
     const Index matrix = g.o * g.c;
     std::vector<float> plain(static_cast<std::size_t>(matrix * kPositions));  // [position][o][c]
     std::array<double, kPositions> one;

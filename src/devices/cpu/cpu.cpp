@@ -109,7 +109,7 @@ class CpuDevice final : public Device {
     const int usable = usable_cores();
     int threads = options.threads > 0 ? options.threads : usable;
     if (options.hint == Hint::throughput) threads = 1;  // one request a core
-    auto machine = std::make_shared<plan::Machine>(kernels::select(allowed_isa()), options.exact);
+    auto machine = std::make_shared<plan::Machine>(kernels::select(allowed_isa(), kernels::probe_dense(allowed_isa()).chosen), options.exact);
     machine->answers = options.answers;
     if (const std::string file = options.tuning.empty() ? knob(Knob::tuning) : options.tuning; !file.empty())
       machine->answers.merge(read_tunings(file)[this_machine()]);
