@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "ops/inference.h"
 #include "ops/resize.h"
@@ -68,6 +69,7 @@ std::optional<Resampling> resampling(const graph::Graph& graph, const graph::Nod
   if (op.aspect != ops::ResizeAspect::stretch || op.exclude_outside || resize.inputs.size() > 2) return std::nullopt;
   std::vector<double> scale(in.size());
   for (std::size_t d = 0; d < in.size(); ++d) {
+    if (in[d] > std::numeric_limits<std::int32_t>::max()) return std::nullopt;
     if (op.antialias && out[d] < in[d]) return std::nullopt;
     scale[d] = static_cast<double>(out[d]) / static_cast<double>(in[d]);
   }
