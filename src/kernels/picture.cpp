@@ -83,9 +83,12 @@ SACCADE_INLINE void pixels(const PictureArgs a, const float* line) {  // a copy,
 template <bool kOrdered>
 SACCADE_INLINE void pixels_of(const PictureArgs& a, const float* line) {
   switch (a.taps) {
-    case 0: return pixels<0, kOrdered>(a, line);
-    case 1: return pixels<1, kOrdered>(a, line);
-    default: return pixels<2, kOrdered>(a, line);
+    case 0:
+      return pixels<0, kOrdered>(a, line);
+    case 1:
+      return pixels<1, kOrdered>(a, line);
+    default:
+      return pixels<2, kOrdered>(a, line);
   }
 }
 

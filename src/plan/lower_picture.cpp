@@ -64,7 +64,8 @@ class PictureStep final : public Step {
 
  private:
   void choose_lines(const Run& run, Index b, Index y, kernels::PictureArgs& a) const {
-    const std::byte* const image = reinterpret_cast<const std::byte*>(run.bases[in.buffer]) + (in.offset + b * batch_stride(in)) * element();
+    const std::byte* const image =
+        reinterpret_cast<const std::byte*>(run.bases[in.buffer]) + (in.offset + b * batch_stride(in)) * element();
     if (!resize) {
       a.lines[0] = image + y * line(in) * element();
       return;
@@ -113,7 +114,9 @@ struct Picture {
   bool representable() const {
     for (std::size_t c = 0; c < kMostChannels; ++c) {
       const auto factor = static_cast<float>(scale[c]);
-      if (!std::isfinite(static_cast<float>(before[c])) || !std::isfinite(static_cast<float>(after[c])) || (factor != 0 && !std::isnormal(factor))) return false;
+      if (!std::isfinite(static_cast<float>(before[c])) || !std::isfinite(static_cast<float>(after[c])) ||
+          (factor != 0 && !std::isnormal(factor)))
+        return false;
     }
     return true;
   }
@@ -151,15 +154,11 @@ class PictureReader {
     ValueId value = picture_.source;
     const Node* node = &first;
     for (; !node->op.is<ops::Convolution>(); node = &g_[g_[value].uses[0].node]) {
-      if (const Node* concat = joining(*node)) {
-        add(*node);
-        node = concat;
-      }
-      const graph::Op& op = node->op;
-      if (!op.is<ops::Concat>() && !op.is<ops::Convert>() && !op.is<ops::Transpose>() && !op.is<ops::Resize>() && !op.is<ops::Binary>() && !op.is<ops::Gather>() && !op.is<ops::Slice>()) return false;
-      if (op.is<ops::Concat>() ? nodes_.empty() || joining(*nodes_.back()) != node : !op.is<ops::Binary>() && node->inputs[0] != value) return false;
+      const Node* concat = joining(*node);
+      if (concat == nullptr && !prepares(*node, value)) return false;
       add(*node);
-      value = node->outputs[0];
+      if (concat != nullptr) add(*concat);
+      value = nodes_.back()->outputs[0];
       const Shape shape = l_.shape(value);
       if (shape.size() != 4 || element_count(shape) == 0 || g_.use_count(value) != 1 || g_[value].uses.empty()) return false;
     }
@@ -168,6 +167,13 @@ class PictureReader {
     if (!stem || !stem->merges_taps() || stem->depthwise()) return false;
     picture_.stem = stem->g;
     return true;
+  }
+
+  static bool prepares(const Node& node, ValueId value) {
+    const graph::Op& op = node.op;
+    if (op.is<ops::Binary>()) return true;
+    return node.inputs[0] == value &&
+           (op.is<ops::Convert>() || op.is<ops::Transpose>() || op.is<ops::Resize>() || op.is<ops::Gather>() || op.is<ops::Slice>());
   }
 
   void add(const Node& node) {
@@ -182,7 +188,8 @@ class PictureReader {
     for (const ValueId part : split.outputs) {
       if (g_.use_count(part) != 1 || g_[part].uses.empty()) return nullptr;
       const Node& user = g_[g_[part].uses[0].node];
-      if (!user.op.is<ops::Concat>() || user.inputs.size() != split.outputs.size() || (concat != nullptr && concat != &user)) return nullptr;
+      if (!user.op.is<ops::Concat>() || user.inputs.size() != split.outputs.size() || (concat != nullptr && concat != &user))
+        return nullptr;
       concat = &user;
     }
     return concat;
@@ -199,7 +206,9 @@ class PictureReader {
   }
 
   // Bytes are exact in half precision too.
-  bool convert(ElementType to) { return to == ElementType::f32 || (to == ElementType::f16 && l_.element(picture_.source) == ElementType::u8 && !computed_); }
+  bool convert(ElementType to) {
+    return to == ElementType::f32 || (to == ElementType::f16 && l_.element(picture_.source) == ElementType::u8 && !computed_);
+  }
 
   bool resize(const Node& node, const Axes& axes) {
     const bool interpolates = node.op.as<ops::Resize>()->mode == ops::ResizeMode::linear;
@@ -220,17 +229,22 @@ class PictureReader {
     for (std::size_t c = 0; c < operands->size(); ++c) {
       const double operand = (*operands)[c];
       switch (kind) {
-        case ops::BinaryKind::Add: picture_.shift(c, operand); break;
+        case ops::BinaryKind::Add:
+          picture_.shift(c, operand);
+          break;
         case ops::BinaryKind::Subtract:
           if (!left) picture_.multiply(c, -1);
           picture_.shift(c, left ? -operand : operand);
           break;
-        case ops::BinaryKind::Multiply: picture_.multiply(c, operand); break;
+        case ops::BinaryKind::Multiply:
+          picture_.multiply(c, operand);
+          break;
         case ops::BinaryKind::Divide:
           if (!left || operand == 0) return false;
           picture_.multiply(c, 1 / operand);
           break;
-        default: return false;
+        default:
+          return false;
       }
     }
     return true;
@@ -339,8 +353,8 @@ bool lower_picture(Lowering& l, const Node& node) {
     const auto picture = PictureReader(l, source).read(node);
     const auto in = picture ? as_lines(l.place(source), picture->axes) : std::nullopt;
     if (!in) continue;
-    const bool taken = l.decide({.key = fmt::format("picture {} {}x{}x{}>{}x{}x{} n{}", to_string(type), in->dims[1], in->dims[2], in->dims[3], picture->channels, picture->stem.h,
-                                                    picture->stem.w, picture->stem.n),
+    const bool taken = l.decide({.key = fmt::format("picture {} {}x{}x{}>{}x{}x{} n{}", to_string(type), in->dims[1], in->dims[2],
+                                                    in->dims[3], picture->channels, picture->stem.h, picture->stem.w, picture->stem.n),
                                  .node = node.name,
                                  .taken = true,
                                  .why = fmt::format("{} and the stem's padding in one pass over the picture", l.kind(picture->chain))});

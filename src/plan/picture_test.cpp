@@ -72,11 +72,15 @@ bool in_one_step(const Graph& graph) {
 constexpr const char* kBytesToPlanes = "%t = Convert(Transpose(%x, i64[4]{0,3,1,2})) {destination_type=f32}";
 
 TEST(Picture, LayoutMeanAndScale) {
-  EXPECT_TRUE(in_one_step(picture("u8[2,9,14,3]", std::string(kBytesToPlanes) + "%p = Divide(Subtract(%t, f32[1,3,1,1]{123.7, 116.3, 103.5}), f32[1,3,1,1]{58, 57, 59})")));
+  EXPECT_TRUE(
+      in_one_step(picture("u8[2,9,14,3]", std::string(kBytesToPlanes) +
+                                              "%p = Divide(Subtract(%t, f32[1,3,1,1]{123.7, 116.3, 103.5}), f32[1,3,1,1]{58, 57, 59})")));
   EXPECT_TRUE(in_one_step(picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%p = Add(Multiply(%t, f32{0.0078}), f32{-1})")));
-  EXPECT_TRUE(in_one_step(picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%p = Subtract(f32[3,1,1]{1,2,3}, Multiply(%t, f32{0.1}))")));
+  EXPECT_TRUE(
+      in_one_step(picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%p = Subtract(f32[3,1,1]{1,2,3}, Multiply(%t, f32{0.1}))")));
   // the numbers lie along the last dimension before the Transpose
-  EXPECT_TRUE(in_one_step(picture("u8[1,8,13,3]", "%p = Transpose(Subtract(Convert(%x) {destination_type=f32}, f32[3]{7,8,9}), i64[4]{0,3,1,2})")));
+  EXPECT_TRUE(
+      in_one_step(picture("u8[1,8,13,3]", "%p = Transpose(Subtract(Convert(%x) {destination_type=f32}, f32[3]{7,8,9}), i64[4]{0,3,1,2})")));
   // bytes are exact in half precision
   EXPECT_TRUE(in_one_step(picture("u8[1,3,9,13]", "%p = Convert(Convert(%x) {destination_type=f16}) {destination_type=f32}")));
 }
@@ -88,14 +92,22 @@ TEST(Picture, Planes) {
 }
 
 TEST(Picture, OrderOfChannels) {
-  EXPECT_TRUE(in_one_step(picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%p = Subtract(Gather(%t, i64[3]{2,1,0}, i64{1}), f32[1,3,1,1]{10,20,30})")));
-  EXPECT_TRUE(in_one_step(picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%p = Gather(Subtract(%t, f32[1,3,1,1]{10,20,30}), i64[3]{2,-2,0}, i64{1})")));
-  EXPECT_TRUE(in_one_step(picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%p = Slice(%t, i64[1]{-1}, i64[1]{-9}, i64[1]{-1}, i64[1]{1})")));
-  EXPECT_TRUE(in_one_step(picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%a, %b, %c = Split(%t, i64{1}) {num_splits=3} %p = Concat(%c, %a, %b) {axis=1}")));
-  EXPECT_TRUE(in_one_step(picture("u8[1,9,13,3]", "%a, %b = VariadicSplit(Convert(%x) {destination_type=f32}, i64{-1}, i64[2]{1,2}) %p = Transpose(Concat(%b, %a) {axis=3}, i64[4]{0,3,1,2})")));
-  EXPECT_FALSE(in_one_step(picture("u8[1,4,9,3]", std::string(kBytesToPlanes) + "%a, %b = Split(%t, i64{2}) {num_splits=2} %p = Concat(%b, %a) {axis=2}")));
+  EXPECT_TRUE(in_one_step(
+      picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%p = Subtract(Gather(%t, i64[3]{2,1,0}, i64{1}), f32[1,3,1,1]{10,20,30})")));
+  EXPECT_TRUE(in_one_step(
+      picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%p = Gather(Subtract(%t, f32[1,3,1,1]{10,20,30}), i64[3]{2,-2,0}, i64{1})")));
+  EXPECT_TRUE(
+      in_one_step(picture("u8[1,9,13,3]", std::string(kBytesToPlanes) + "%p = Slice(%t, i64[1]{-1}, i64[1]{-9}, i64[1]{-1}, i64[1]{1})")));
+  EXPECT_TRUE(in_one_step(picture(
+      "u8[1,9,13,3]", std::string(kBytesToPlanes) + "%a, %b, %c = Split(%t, i64{1}) {num_splits=3} %p = Concat(%c, %a, %b) {axis=1}")));
+  EXPECT_TRUE(in_one_step(picture("u8[1,9,13,3]",
+                                  "%a, %b = VariadicSplit(Convert(%x) {destination_type=f32}, i64{-1}, i64[2]{1,2}) %p = "
+                                  "Transpose(Concat(%b, %a) {axis=3}, i64[4]{0,3,1,2})")));
+  EXPECT_FALSE(in_one_step(
+      picture("u8[1,4,9,3]", std::string(kBytesToPlanes) + "%a, %b = Split(%t, i64{2}) {num_splits=2} %p = Concat(%b, %a) {axis=2}")));
   // without the fourth
-  EXPECT_TRUE(in_one_step(picture("u8[1,9,13,4]", std::string(kBytesToPlanes) + "%p = Slice(%t, i64[1]{0}, i64[1]{3}, i64[1]{1}, i64[1]{1})")));
+  EXPECT_TRUE(
+      in_one_step(picture("u8[1,9,13,4]", std::string(kBytesToPlanes) + "%p = Slice(%t, i64[1]{0}, i64[1]{3}, i64[1]{1}, i64[1]{1})")));
   // one for three
   EXPECT_TRUE(in_one_step(picture("u8[1,9,13,1]", std::string(kBytesToPlanes) + "%p = Gather(%t, i64[3]{0,0,0}, i64{1})")));
 }
@@ -103,23 +115,33 @@ TEST(Picture, OrderOfChannels) {
 TEST(Picture, Resize) {
   for (const char* how : {"half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"})
     for (const char* size : {"5,21", "18,26", "9,13", "2,7"})
-      EXPECT_TRUE(in_one_step(picture("u8[2,11,17,3]", std::string(kBytesToPlanes) + "%n = Add(Multiply(%t, f32{0.01}), f32{-1}) %p = Resize(%n, i64[2]{" + size + "}) {axes=[2,3] mode=linear coordinates=" + how + "}"))) << how << size;
-  EXPECT_TRUE(in_one_step(picture("u8[1,11,17,3]", "%p = Convert(Transpose(Resize(%x, i64[2]{8,30}) {axes=[1,2] coordinates=asymmetric nearest=floor}, i64[4]{0,3,1,2})) {destination_type=f32}")));
-  EXPECT_TRUE(in_one_step(picture("f32[1,3,11,17]", "%p = Resize(%x, f32[2]{0.7, 1.6}) {axes=[2,3] mode=linear shape_calculation=scales}")));
+      EXPECT_TRUE(in_one_step(picture("u8[2,11,17,3]", std::string(kBytesToPlanes) +
+                                                           "%n = Add(Multiply(%t, f32{0.01}), f32{-1}) %p = Resize(%n, i64[2]{" + size +
+                                                           "}) {axes=[2,3] mode=linear coordinates=" + how + "}")))
+          << how << size;
+  EXPECT_TRUE(in_one_step(picture("u8[1,11,17,3]",
+                                  "%p = Convert(Transpose(Resize(%x, i64[2]{8,30}) {axes=[1,2] coordinates=asymmetric nearest=floor}, "
+                                  "i64[4]{0,3,1,2})) {destination_type=f32}")));
+  EXPECT_TRUE(
+      in_one_step(picture("f32[1,3,11,17]", "%p = Resize(%x, f32[2]{0.7, 1.6}) {axes=[2,3] mode=linear shape_calculation=scales}")));
 }
 
 TEST(Picture, OtherNodesRunAsTheyAre) {
   // interpolated bytes are rounded, which the step does not do
-  EXPECT_FALSE(in_one_step(picture("u8[1,3,11,17]", "%p = Convert(Resize(%x, i64[2]{8,9}) {axes=[2,3] mode=linear}) {destination_type=f32}")));
-  EXPECT_FALSE(in_one_step(picture("u8[1,3,11,17]", "%p = Resize(Convert(%x) {destination_type=f32}, i64[2]{8,9}) {axes=[2,3] mode=cubic}")));
+  EXPECT_FALSE(
+      in_one_step(picture("u8[1,3,11,17]", "%p = Convert(Resize(%x, i64[2]{8,9}) {axes=[2,3] mode=linear}) {destination_type=f32}")));
+  EXPECT_FALSE(
+      in_one_step(picture("u8[1,3,11,17]", "%p = Resize(Convert(%x) {destination_type=f32}, i64[2]{8,9}) {axes=[2,3] mode=cubic}")));
   // a mean image
   EXPECT_FALSE(in_one_step(picture("u8[1,3,4,5]", "%p = Subtract(Convert(%x) {destination_type=f32}, f32[1,3,4,5]{random 4})")));
   EXPECT_FALSE(in_one_step(picture("u8[1,3,9,9]", "%p = Sqrt(Convert(%x) {destination_type=f32})")));
   // more channels, and a convolution of single pixels
   EXPECT_FALSE(in_one_step(picture("u8[1,5,9,9]", "%p = Gather(Convert(%x) {destination_type=f32}, i64[3]{4,3,0}, i64{1})")));
-  EXPECT_FALSE(in_one_step(picture("u8[1,3,9,9]", "%p = Convert(%x) {destination_type=f32}", "return Convolution(%p, f32[8,3,1,1]{random 2}) {strides=[1,1]} }")));
+  EXPECT_FALSE(in_one_step(picture("u8[1,3,9,9]", "%p = Convert(%x) {destination_type=f32}",
+                                   "return Convolution(%p, f32[8,3,1,1]{random 2}) {strides=[1,1]} }")));
   // somebody else reads what was prepared
-  EXPECT_FALSE(in_one_step(picture("u8[1,3,9,9]", "%p = Convert(%x) {destination_type=f32}", "return Convolution(%p, f32[8,3,3,3]{random 2}) {strides=[1,1]}, %p }")));
+  EXPECT_FALSE(in_one_step(picture("u8[1,3,9,9]", "%p = Convert(%x) {destination_type=f32}",
+                                   "return Convolution(%p, f32[8,3,3,3]{random 2}) {strides=[1,1]}, %p }")));
 }
 
 TEST(Picture, PaddingBeyondThePicture) {

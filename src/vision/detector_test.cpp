@@ -30,7 +30,8 @@ void expect_same(const Case& c) {
   TemporaryFolder folder;
   const auto path = folder / "network.saccade";
   exporter::write_cache_file(graph::parse(network(c.input, c.image, c.channels), ops::find_op), path);
-  const nlohmann::json settings = {{"decoder", "detection_output"}, {"input", {{"mean", {100, 110, 120}}, {"scale", {50, 60, 70}}, {"color", c.color}}}};
+  const nlohmann::json settings = {{"decoder", "detection_output"},
+                                   {"input", {{"mean", {100, 110, 120}}, {"scale", {50, 60, 70}}, {"color", c.color}}}};
   Detector detector = open_detector(path, {.settings = settings});
 
   const Core core;
@@ -51,7 +52,8 @@ void expect_same(const Case& c) {
   ASSERT_EQ(1u, found.size());
   ASSERT_EQ(1u, expected.size());
   EXPECT_NEAR(expected[0].score, found[0].score, 1e-5);
-  for (const auto side : {&Detection::x1, &Detection::y1, &Detection::x2, &Detection::y2}) EXPECT_NEAR(expected[0].*side, found[0].*side, 1e-3);
+  for (const auto side : {&Detection::x1, &Detection::y1, &Detection::x2, &Detection::y2})
+    EXPECT_NEAR(expected[0].*side, found[0].*side, 1e-3);
 }
 
 TEST(Detector, LeavesOrderMeanAndScaleToTheEngine) {
