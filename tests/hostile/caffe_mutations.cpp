@@ -4,17 +4,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cstdlib>
-#include <filesystem>
+#include <cctype>
 #include <fstream>
-#include <iterator>
 #include <random>
 
-#include "import/caffe/binary.h"
+#include "hostile/mutate.h"
 #include "import/importer.h"
-#include "saccade/error.h"
 #include "support/caffe_writer.h"
 
 namespace saccade {
@@ -81,32 +76,10 @@ std::vector<Model> written_models() {
           {"classifier", kClassifier, caffe_net({{"fc", {filled({1, 1, 3, 72}), filled({1, 1, 1, 3})}, CaffeBlobForm::old_dimensions}}, true)}};
 }
 
-std::string contents_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-std::string mutated_bytes(std::string bytes, std::mt19937& random) {
-  const auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
-  for (std::size_t i = 1 + below(4); i > 0 && !bytes.empty(); --i) {
-    const std::size_t edge = std::min<std::size_t>(bytes.size(), 512), at = below(2) == 0 ? below(bytes.size()) : below(edge);
-    const std::size_t length = std::min<std::size_t>(bytes.size() - at, 1 + below(32));
-    switch (below(6)) {
-      case 0: bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8))); break;
-      case 1: bytes.resize(at); break;
-      case 2: bytes.erase(at, length); break;
-      case 3: bytes.insert(at, bytes.substr(below(bytes.size()), length)); break;
-      case 4: bytes.insert(at, std::string(1 + below(10), '\xff')); break;
-      default: for (std::size_t k = 0; k < length; ++k) bytes[at + k] = static_cast<char>(below(256));
-    }
-  }
-  return bytes;
-}
-
 // Words of a prototxt exchanged, doubled, dropped, numbers made extreme.
 std::string mutated_text(const std::string& text, std::mt19937& random) {
   const auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
-  if (below(4) == 0) return mutated_bytes(text, random);
+  if (below(4) == 0) return mutated(text, static_cast<unsigned>(random()));
   static const char* const extremes[] = {"0", "-1", "-9223372036854775808", "9223372036854775807", "2147483648", "1e308", "nan", "-inf", "4294967297", "1000000", "\"conv\"", "{", "}", "MAX", "true", "[1, 2", "<"};
   std::vector<std::string> words;
   std::string word;
@@ -136,11 +109,6 @@ std::string mutated_text(const std::string& text, std::mt19937& random) {
   return out;
 }
 
-struct Tally {
-  int accepted = 0, refused = 0;
-  double slowest_s = 0;
-};
-
 class Reader {
  public:
   Reader() : folder_(fs::temp_directory_path() / ("saccade_caffe_mutations_" + std::to_string(::getpid()))) { fs::create_directories(folder_); }
@@ -149,22 +117,13 @@ class Reader {
   void check(const std::string& definition, const std::string& weights, const std::string& what, Tally& tally) {
     std::ofstream(folder_ / "m.prototxt", std::ios::binary) << definition;
     std::ofstream(folder_ / "m.caffemodel", std::ios::binary) << weights;
-    const auto start = std::chrono::steady_clock::now();
-    try {
-      import::ReadOptions options;
-      options.weights = folder_ / "m.caffemodel";
-      import::read_model(folder_ / "m.prototxt", options);
-      ++tally.accepted;
-    } catch (const Error& e) {
-      ++tally.refused;
-      EXPECT_NE(e.code(), ErrorCode::internal) << what << ": " << e.what();
-      EXPECT_LT(e.message().size(), 20000u) << what;
-    } catch (const std::exception& e) {
-      ADD_FAILURE() << what << ": another exception than saccade::Error: " << e.what();
-    }
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    tally.slowest_s = std::max(tally.slowest_s, seconds);
-    EXPECT_LT(seconds, 20) << what;
+    check_reader(
+        [&] {
+          import::ReadOptions options;
+          options.weights = folder_ / "m.caffemodel";
+          import::read_model(folder_ / "m.prototxt", options);
+        },
+        what, tally);
   }
 
   void sweep(const Model& model, int count) {
@@ -173,13 +132,13 @@ class Reader {
       std::mt19937 random(static_cast<unsigned>(seed));
       const std::string what = model.name + " seed " + std::to_string(seed);
       const int which = seed % 4;
-      check(which == 1 ? model.definition : mutated_text(model.definition, random), which == 0 || which == 2 ? model.weights : mutated_bytes(model.weights, random), what, tally);
+      check(which == 1 ? model.definition : mutated_text(model.definition, random), which == 0 || which == 2 ? model.weights : mutated(model.weights, static_cast<unsigned>(random())), what, tally);
     }
     for (std::size_t n = 0; n < model.definition.size(); n += std::max<std::size_t>(1, model.definition.size() / static_cast<std::size_t>(count)))
       check(model.definition.substr(0, n), model.weights, model.name + " cut at " + std::to_string(n), tally);
     for (std::size_t n = 0; n < model.weights.size(); n += std::max<std::size_t>(1, model.weights.size() / static_cast<std::size_t>(count)))
       check(model.definition, model.weights.substr(0, n), model.name + ", weights cut at " + std::to_string(n), tally);
-    std::printf("%s: %d accepted, %d refused, slowest %.3f s\n", model.name.c_str(), tally.accepted, tally.refused, tally.slowest_s);
+    tally.print(model.name);
   }
 
  private:
@@ -197,16 +156,12 @@ TEST(CaffeMutations, WrittenModels) {
 }
 
 TEST(CaffeMutations, WeightsWithTheirOwnDefinition) {
-  for (const Model& model : written_models())
-    for (int seed = 0; seed < mutations; ++seed) {
-      std::mt19937 random(static_cast<unsigned>(seed));
-      const std::string bytes = mutated_bytes(model.weights, random);
-      try {
-        import::read_model_bytes(bytes);
-      } catch (const Error& e) {
-        EXPECT_NE(e.code(), ErrorCode::internal) << e.what();
-      }
-    }
+  for (const Model& model : written_models()) {
+    Tally tally;
+    for (int seed = 0; seed < mutations; ++seed)
+      check_reader([&] { import::read_model_bytes(mutated(model.weights, static_cast<unsigned>(seed))); }, model.name + " weights seed " + std::to_string(seed), tally);
+    tally.print(model.name + " weights alone");
+  }
 }
 
 TEST(CaffeMutations, RealModels) {
@@ -215,7 +170,7 @@ TEST(CaffeMutations, RealModels) {
   for (const auto& file : files) {
     fs::path weights = file;
     weights.replace_extension(".caffemodel");
-    reader.sweep({file.filename().string(), contents_of(file), contents_of(weights)}, mutations);
+    reader.sweep({file.filename().string(), bytes_of(file), bytes_of(weights)}, mutations);
   }
 }
 
@@ -226,17 +181,10 @@ TEST(CaffeMutations, RealModels) {
 extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
 
 int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  if (argc > 1) saccade::mutations = std::atoi(argv[1]);
-  for (int i = 2; i < argc; ++i) {
+  return saccade::testing::run_all(argc, argv, saccade::mutations, saccade::files, [](const std::filesystem::path& path) {
     std::error_code error;
-    if (!std::filesystem::is_directory(argv[i], error)) continue;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i], error)) {
-      auto weights = entry.path();
-      weights.replace_extension(".caffemodel");
-      if (entry.path().extension() == ".prototxt" && std::filesystem::exists(weights, error) && std::filesystem::file_size(weights, error) < 2'500'000) saccade::files.push_back(entry.path());
-    }
-  }
-  std::sort(saccade::files.begin(), saccade::files.end());
-  return RUN_ALL_TESTS();
+    auto weights = path;
+    weights.replace_extension(".caffemodel");
+    return path.extension() == ".prototxt" && std::filesystem::exists(weights, error) && std::filesystem::file_size(weights, error) < 2'500'000;
+  });
 }

@@ -4,17 +4,11 @@
 //   onnx_mutations MUTATIONS_PER_MODEL [FILE_OR_FOLDER…]
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <random>
 
+#include "hostile/mutate.h"
 #include "import/importer.h"
-#include "saccade/error.h"
 #include "support/onnx_writer.h"
 
 namespace saccade {
@@ -177,59 +171,14 @@ std::string extreme_model(unsigned seed) {
                           .initializers = initializers}});
 }
 
-std::string mutated(std::string bytes, std::mt19937& random) {
-  const auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
-  const int changes = 1 + static_cast<int>(below(4));
-  for (int i = 0; i < changes && !bytes.empty(); ++i) {
-    // the structure stands mostly at the ends, weights in between
-    const std::size_t edge = std::min<std::size_t>(bytes.size(), 4096);
-    std::size_t at = below(3) == 0 ? below(bytes.size()) : below(2) == 0 ? below(edge) : bytes.size() - 1 - below(edge);
-    const std::size_t length = std::min<std::size_t>(bytes.size() - at, 1 + below(64));
-    switch (below(9)) {
-      case 0: bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8))); break;
-      case 1: bytes[at] = "\x00\x01\x7f\x80\xff\x0a\x08"[below(7)]; break;
-      case 2: bytes.resize(at); break;
-      case 3: bytes.erase(at, length); break;
-      case 4: bytes.insert(at, bytes.substr(below(bytes.size()), length)); break;
-      case 5: for (std::size_t k = 0; k < length; ++k) bytes[at + k] = static_cast<char>(below(256)); break;
-      case 6: bytes.insert(at, std::string(1 + below(10), '\xff')); break;  // numbers become huge or negative
-      case 7: std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), length, '\0'); break;
-      case 8: std::swap(bytes[at], bytes[below(bytes.size())]); break;
-    }
-  }
-  return bytes;
-}
-
-struct Tally {
-  int accepted = 0, refused = 0;
-  double slowest_s = 0;
-};
-
 void check(const std::string& bytes, const std::string& what, Tally& tally, const std::filesystem::path& folder = {}) {
-  const auto start = std::chrono::steady_clock::now();
-  try {
-    import::read_model_bytes(bytes, folder);
-    ++tally.accepted;
-  } catch (const Error& e) {
-    ++tally.refused;
-    EXPECT_NE(e.code(), ErrorCode::internal) << what << ": " << e.what();
-    EXPECT_LT(e.message().size(), 20000u) << what;
-  } catch (const std::exception& e) {
-    ADD_FAILURE() << what << ": another exception than saccade::Error: " << e.what();
-  }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  tally.slowest_s = std::max(tally.slowest_s, seconds);
-  EXPECT_LT(seconds, 20) << what;
+  check_reader([&] { import::read_model_bytes(bytes, folder); }, what, tally);
 }
 
 void sweep(const std::string& name, const std::string& bytes, int count, const std::filesystem::path& folder = {}) {
   Tally tally;
-  for (int seed = 0; seed < count; ++seed) {
-    std::mt19937 random(static_cast<unsigned>(seed));
-    const std::string what = name + " seed " + std::to_string(seed);
-    check(mutated(bytes, random), what, tally, folder);
-  }
-  std::printf("%s: %d accepted, %d refused, slowest %.3f s\n", name.c_str(), tally.accepted, tally.refused, tally.slowest_s);
+  for (int seed = 0; seed < count; ++seed) check(mutated(bytes, static_cast<unsigned>(seed)), name + " seed " + std::to_string(seed), tally, folder);
+  tally.print(name);
 }
 
 TEST(OnnxMutations, WrittenModels) {
@@ -239,7 +188,7 @@ TEST(OnnxMutations, WrittenModels) {
 TEST(OnnxMutations, ExtremeNumbers) {
   Tally tally;
   for (int seed = 0; seed < 20 * mutations; ++seed) check(extreme_model(static_cast<unsigned>(seed)), "extreme numbers, seed " + std::to_string(seed), tally);
-  std::printf("extreme numbers: %d accepted, %d refused, slowest %.3f s\n", tally.accepted, tally.refused, tally.slowest_s);
+  tally.print("extreme numbers");
 }
 
 TEST(OnnxMutations, EveryTruncation) {
@@ -252,11 +201,7 @@ TEST(OnnxMutations, EveryTruncation) {
 
 TEST(OnnxMutations, RealModels) {
   if (files.empty()) GTEST_SKIP() << "no model files given or found";
-  for (const auto& file : files) {
-    std::ifstream in(file, std::ios::binary);
-    const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    sweep(file.filename().string(), bytes, mutations, file.parent_path());
-  }
+  for (const auto& file : files) sweep(file.filename().string(), bytes_of(file), mutations, file.parent_path());
 }
 
 }  // namespace
@@ -266,15 +211,8 @@ TEST(OnnxMutations, RealModels) {
 extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
 
 int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  if (argc > 1) saccade::mutations = std::atoi(argv[1]);
-  for (int i = 2; i < argc; ++i) {
+  return saccade::testing::run_all(argc, argv, saccade::mutations, saccade::files, [](const std::filesystem::path& path) {
     std::error_code error;
-    if (std::filesystem::is_regular_file(argv[i], error)) saccade::files.emplace_back(argv[i]);
-    if (!std::filesystem::is_directory(argv[i], error)) continue;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i], error))
-      if (entry.path().extension() == ".onnx" && entry.file_size() < 1'000'000) saccade::files.push_back(entry.path());
-  }
-  std::sort(saccade::files.begin(), saccade::files.end());
-  return RUN_ALL_TESTS();
+    return path.extension() == ".onnx" && std::filesystem::file_size(path, error) < 1'000'000;
+  });
 }
