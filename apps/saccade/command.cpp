@@ -191,6 +191,10 @@ void make_folder(const std::string& path) {
                 error ? error.message() : "a file of that name is in the way");
 }
 
+void print_warnings(std::string_view verb, const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) fmt::print(stderr, "saccade {}: warning: {}\n", verb, warning);
+}
+
 void write_file(const std::string& path, std::string_view contents) {
   const std::string aside = fmt::format("{}.{}.part", path, ::getpid());
   const auto give_up = [&](int reason) {

@@ -87,6 +87,9 @@ bool interrupted() noexcept;
 /// Prints the exception being handled as run() does and returns its exit code. Only in a catch block.
 int report_current_exception(std::string_view verb);
 
+/// What went wrong without harm, a line on stderr each.
+void print_warnings(std::string_view verb, const std::vector<std::string>& warnings);
+
 /// Writes a file aside and renames it, so that it is whole or absent. Throws Error(unavailable) with the path and the reason.
 void write_file(const std::string& path, std::string_view contents);
 

@@ -150,7 +150,9 @@ class Run {
   static Detector open(const Options& options, const fs::path& model) {
     DetectorOptions detector{.device = options.device, .settings = {{"conf", kMeasuredFrom}, {"iou", 0.55}}};
     if (options.threads > 0) detector.properties.push_back(properties::threads(options.threads));
-    return open_detector(model, detector);
+    Detector opened = open_detector(model, detector);
+    print_warnings("demo", opened.warnings());
+    return opened;
   }
 
   void frame(std::int64_t index, const Scene& scene) {

@@ -374,7 +374,9 @@ int detect(int argc, char** argv) {
     detector.reading = {.weights = options.weights, .inputs = options.cut_inputs, .outputs = options.cut_outputs, .signature = options.signature};
     if (options.threads > 0) detector.properties.push_back(properties::threads(options.threads));
     if (!options.cache_dir.empty()) detector.properties.push_back(properties::cache_dir(options.cache_dir));
-    Run run(options, open_detector(options.model, detector));
+    Detector opened = open_detector(options.model, detector);
+    print_warnings("detect", opened.warnings());
+    Run run(options, std::move(opened));
     run.go(!command.json_on_stdout());
     return run.report(command);
   });

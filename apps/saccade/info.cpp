@@ -143,7 +143,11 @@ int verb_info(int argc, char** argv) {
       add(totals, *model.graph(), false);
       if (command.json()) command.write_json(to_json(options, model, totals).dump(2));
       if (!command.json_on_stdout()) print(options, model, totals);
-      if (plan && !command.json_on_stdout()) fmt::print("plan\n{}", Core().compile_model(model, "CPU").describe());
+      if (plan && !command.json_on_stdout()) {
+        const CompiledModel compiled = Core().compile_model(model, "CPU");
+        print_warnings("info", compiled.warnings());
+        fmt::print("plan\n{}", compiled.describe());
+      }
       return kDone;
     } catch (const Error& error) {
       if (error.code() == ErrorCode::unsupported && command.json())

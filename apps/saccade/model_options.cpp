@@ -108,7 +108,7 @@ CompiledModel ModelOptions::compile(const Model& model, Properties properties, s
   if (!cache_dir_.empty()) properties.push_back(properties::cache_dir(cache_dir_));
   if (!tuning_.empty()) properties.push_back(properties::tuning(tuning_));
   CompiledModel compiled = Core().compile_model(model, device, properties);
-  for (const std::string& warning : compiled.warnings()) fmt::print(stderr, "saccade {}: warning: {}\n", verb, warning);
+  print_warnings(verb, compiled.warnings());
   return compiled;
 }
 

@@ -156,6 +156,7 @@ Detector open_detector(const std::filesystem::path& path, const DetectorOptions&
   if (input.channels == 1) detector.preparation.color = Color::grey;
   take_bytes(model, input, detector.preparation, network);
   const CompiledModel compiled = core.compile_model(model, options.device, options.properties);
+  network.warnings = compiled.warnings();
   network.run = [request = compiled.create_infer_request(), count = model.outputs().size()](const Tensor& tensor) mutable {
     request.set_input_tensor(tensor);
     request.infer();

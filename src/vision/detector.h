@@ -29,6 +29,8 @@ struct Network {
   bool prepares = false;  ///< orders channels and applies mean and scale itself: it takes bytes in BGR, or grey ones
   /// Takes the input picture as a tensor and gives all outputs in the model's order.
   std::function<std::vector<Tensor>(const Tensor&)> run;
+  /// CompiledModel::warnings()
+  std::vector<std::string> warnings = {};
 };
 
 /// Not thread safe; use one a thread.
@@ -40,6 +42,8 @@ class Detector {
   Detections detect(const cv::Mat& picture, DetectTimes* times = nullptr);
 
   const DetectorSettings& settings() const { return settings_; }
+  /// What went wrong without harm when the model was compiled.
+  const std::vector<std::string>& warnings() const { return network_.warnings; }
   /// Only these classes are reported; empty: all.
   void keep_classes(std::set<int> classes) { classes_ = std::move(classes); }
 

@@ -204,9 +204,11 @@ class CommandTest(unittest.TestCase):
         environment = dict(os.environ, SACCADE_CACHE_DIR=str(folder))
         for args in (("convert", self.model, "--cache"), ("cache", "ls"), ("bench", self.model, "--time", 0.02)):
             self.assertEqual(subprocess.run([SACCADE, *map(str, args)], env=environment, capture_output=True, timeout=60).returncode, 0, args)
-        result = subprocess.run([SACCADE, "bench", self.model, "--time", "0.02", "--cache-dir", self.model], capture_output=True, text=True, timeout=60)
-        self.assertEqual(result.returncode, 0)
-        self.assertIn("warning", result.stderr)
+        no_folder = dict(os.environ, SACCADE_CACHE_DIR=str(self.model))
+        for args in (("bench", self.model, "--time", 0.02), ("infer", self.model, "-i", self.image), ("info", self.model, "--plan")):
+            result = subprocess.run([SACCADE, *map(str, args)], env=no_folder, capture_output=True, text=True, timeout=60)
+            self.assertEqual(result.returncode, 0, args)
+            self.assertEqual(result.stderr.count(f"saccade {args[0]}: warning: "), 1, args)
 
     def test_convert(self):
         out = self.folder / "ir" / "tiny.xml"

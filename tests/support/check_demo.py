@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs `saccade demo` for a few frames and checks what it leaves: check_demo.py SACCADE FOLDER"""
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -30,4 +31,6 @@ assert "video.mp4#0" in again.stdout
 for arguments, code in ((["--seconds", "0"], 2), (["--device", "NONE", "--out", folder], 1), (["--out", folder / "truth.json"], 1)):
     failed = subprocess.run([saccade, "demo", *arguments], capture_output=True, text=True)
     assert failed.returncode == code and failed.stderr.count("\n") <= 2, (arguments, failed.returncode, failed.stderr)
+warned = subprocess.run([saccade, "demo", "--out", folder, "--seconds", "0.04"], check=True, capture_output=True, text=True, env=dict(os.environ, SACCADE_CACHE_DIR=str(folder / "truth.json")))
+assert warned.stderr.count("saccade demo: warning: ") == 1, warned.stderr
 print("demo: ok")

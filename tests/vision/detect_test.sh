@@ -35,6 +35,7 @@ expect 2 'top-left' "$model" -i "$photo" --letterbox middle
 expect 2 'no class' "$model" -i "$photo" --classes unicorn
 expect 3 'does not fit' "$model" -i "$photo" --decoder yunet
 expect 1 'there is no decoder' "$model" -i "$photo" --decoder yolo9000
+expect 0 'saccade detect: warning: ' "$model" -i "$photo" --cache-dir "$model"
 expect 0 'Example' --help
 check test -z "$(find "$work" -name '.*part*')"
 exit $failed
