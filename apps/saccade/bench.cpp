@@ -100,7 +100,7 @@ Tensor random_tensor(const Port& port, std::uint64_t seed) {
   return tensor;
 }
 
-struct Options {
+struct BenchOptions {
   ModelOptions model;
   int threads = 0;
   double seconds = 3;
@@ -203,7 +203,7 @@ std::vector<double> run_all(std::vector<InferRequest>& requests, double seconds,
   return std::move(latencies[0]);
 }
 
-Measurement measure(const Options& options, double age_at_main_s, double main_s, CompiledModel& compiled) {
+Measurement measure(const BenchOptions& options, double age_at_main_s, double main_s, CompiledModel& compiled) {
   Model model = options.model.read(ModelOptions::Unknown::becomes_one);
   for (const Port& port : model.inputs())
     if (!port.is_static()) throw UsageError(fmt::format("the rank of input '{}' is not known; give it with --shape {}=…", port.name, port.name));
@@ -229,9 +229,9 @@ Measurement measure(const Options& options, double age_at_main_s, double main_s,
   return result;
 }
 
-int threads_of(const Options& options) { return options.threads > 0 ? options.threads : usable_cores(); }
+int threads_of(const BenchOptions& options) { return options.threads > 0 ? options.threads : usable_cores(); }
 
-ProfileReport profile_of(const Options& options, const CompiledModel& compiled, const Measurement& m) {
+ProfileReport profile_of(const BenchOptions& options, const CompiledModel& compiled, const Measurement& m) {
   ProfileReport report;
   std::filesystem::path path(options.model.path);
   report.model = (path.has_filename() ? path : path.parent_path()).filename().string();
@@ -253,7 +253,7 @@ ProfileReport profile_of(const Options& options, const CompiledModel& compiled, 
 }
 
 // Numbers alone (and the layers, where asked for): whoever compares runs takes medians over all keys.
-Json to_json(const Options& options, const CompiledModel& compiled, const Measurement& m, const ProfileReport* profile) {
+Json to_json(const BenchOptions& options, const CompiledModel& compiled, const Measurement& m, const ProfileReport* profile) {
   Json result = {{"threads", threads_of(options)}, {"streams", compiled.optimal_requests()},
                  {"runs", m.latencies_ms.size()}, {"median_ms", m.median()}, {"mean_ms", m.mean()}, {"min_ms", m.latencies_ms.front()},
                  {"p90_ms", m.quantile(0.9)}, {"p95_ms", m.quantile(0.95)}, {"p99_ms", m.quantile(0.99)}, {"max_ms", m.latencies_ms.back()},
@@ -262,7 +262,7 @@ Json to_json(const Options& options, const CompiledModel& compiled, const Measur
   return result;
 }
 
-void print(const Options& options, const CompiledModel& compiled, const Measurement& m) {
+void print(const BenchOptions& options, const CompiledModel& compiled, const Measurement& m) {
   const int threads = threads_of(options);
   fmt::print("{} on {} ({}, {}), {} thread{}, {}\n", std::filesystem::path(options.model.path).filename().string(), compiled.device(), cpu_model(), to_string(allowed_isa()), threads,
              threads == 1 ? "" : "s", options.hint == "latency" ? "one request" : fmt::format("{} streams", compiled.optimal_requests()));
@@ -277,7 +277,7 @@ void print(const Options& options, const CompiledModel& compiled, const Measurem
 
 int verb_bench(int argc, char** argv) {
   const double main_s = now_s(), age_at_main_s = process_age_s();
-  Options options;
+  BenchOptions options;
   Command command("bench", "Measure how fast a model runs, on random inputs; unknown sizes of inputs are 1.",
                   "saccade bench ssd_mobilenet_v2.onnx --threads 1 --profile");
   options.model.add_model(command, ModelOptions::Cuts::also_input_and_output);

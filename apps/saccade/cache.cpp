@@ -18,7 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using api::ModelCache;
 
-struct Options {
+struct CacheOptions {
   std::string action, folder;
   std::int64_t most_mb = -1;
 };
@@ -88,7 +88,7 @@ int verb_cache(int argc, char** argv) {
   Command command("cache", "Look after a folder of prepared models (--cache-dir, SACCADE_CACHE_DIR): ls lists it, verify reads all of it, prune removes what is of no use\n"
                            "here (damaged, of another build or machine) and what was unused for longest beyond the size allowed.",
                   "saccade cache prune /var/cache/saccade --max-mb 500");
-  Options options;
+  CacheOptions options;
   command.add("action", options.action, "ls, verify or prune").value("ACTION").required().among({"ls", "verify", "prune"});
   command.add("folder", options.folder, "the folder [SACCADE_CACHE_DIR]").value("DIR");
   command.add("--max-mb", options.most_mb, "for prune: how much may stay [SACCADE_CACHE_MB, 2048]").value("N").range(0, 1e9);

@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct ConvertOptions {
   ModelOptions model;
   std::vector<std::string> inputs, outputs, shapes, means, scales, layouts;
   std::string input_model, saved_model_dir, input_proto, meta_graph, checkpoint, output_dir, model_name;  // mo's names
@@ -38,14 +38,14 @@ void parse_all(const std::vector<std::string>& texts, List& into, Parse&& parse)
 
 constexpr std::string_view extension_of(TargetFormat format) { return format == TargetFormat::onnx ? ".onnx" : format == TargetFormat::saccade ? ".saccade" : ".xml"; }
 
-TargetFormat target_of(const Options& o) {
+TargetFormat target_of(const ConvertOptions& o) {
   if (o.to == "onnx" || (o.to.empty() && o.output.ends_with(".onnx"))) return TargetFormat::onnx;
   if (o.to == "saccade" || (o.to.empty() && o.output.ends_with(".saccade"))) return TargetFormat::saccade;
   return TargetFormat::ir;
 }
 
 // The model, and the file that goes with it, under mo's names.
-void take_old_names(Options& o) {
+void take_old_names(ConvertOptions& o) {
   for (const std::string* name : {&o.meta_graph, &o.input_model, &o.saved_model_dir, &o.input_proto, &o.checkpoint}) {
     if (name->empty()) continue;
     if (o.model.path.empty())
@@ -60,7 +60,7 @@ void take_old_names(Options& o) {
 }
 
 // MODEL.xml in this folder, or as -o says: a file, or a folder (that exists or ends in a slash).
-std::string output_file(const Options& o) {
+std::string output_file(const ConvertOptions& o) {
   const std::string_view extension = extension_of(target_of(o));
   namespace fs = std::filesystem;
   fs::path model = o.model.path;
@@ -88,7 +88,7 @@ std::array<std::int64_t, 2> picture_size(const std::string& text) {
   return {height, width};
 }
 
-Conversion conversion_from(const Options& o) {
+Conversion conversion_from(const ConvertOptions& o) {
   Conversion c;
   c.model = o.model.path;
   c.reading = o.model.read_options();
@@ -141,7 +141,7 @@ int report_problems(const Command& command, const std::vector<Problem>& problems
 bool is_arrays(const std::string& path) { return path.ends_with(".npz"); }
 
 // Proves the file that was written, by reading it.
-eval::ModelDifference verified(const Options& o, const Converted& converted, const std::string& file) {
+eval::ModelDifference verified(const ConvertOptions& o, const Converted& converted, const std::string& file) {
   const auto written = import::read_model(file);
   eval::DiffOptions options;
   options.tolerance = o.tolerance;
@@ -159,7 +159,7 @@ eval::ModelDifference verified(const Options& o, const Converted& converted, con
   return result;
 }
 
-void add_options(Command& command, Options& o) {
+void add_options(Command& command, ConvertOptions& o) {
   command.add("model", o.model.path, "the model: a file of any format, or a folder").value("MODEL");
   o.model.add_reading(command);
   command.add("-o,--output_model", o.output, "the .xml, .onnx or .saccade to write, or a folder [MODEL.xml here]").value("FILE|DIR");
@@ -205,7 +205,7 @@ void add_options(Command& command, Options& o) {
 }
 
 // Prepares the model as other verbs would, for them to find.
-int keep_prepared(const Command& command, const Options& o) {
+int keep_prepared(const Command& command, const ConvertOptions& o) {
   if (!o.inputs.empty() || !o.outputs.empty() || !o.shapes.empty() || !o.means.empty() || !o.scales.empty() || !o.layouts.empty() || !o.output.empty() || !o.pictures.empty() || o.reverse || o.batch > 0)
     throw UsageError("--cache keeps a model as its file has it; write a changed one to a file, and keep that");
   const auto folder = api::cache_folder(o.cache == "-" ? "" : o.cache);
@@ -224,7 +224,7 @@ int keep_prepared(const Command& command, const Options& o) {
 int verb_convert(int argc, char** argv) {
   Command command("convert", "Write a model of any format as OpenVINO IR (.xml and .bin), ONNX or saccade's own file, with its input's preparation built in if asked for.",
                   "saccade convert frozen_inference_graph.pb -o ssd.xml --reverse_input_channels");
-  Options o;
+  ConvertOptions o;
   add_options(command, o);
   return command.run(argc, argv, [&]() -> int {
     take_old_names(o);

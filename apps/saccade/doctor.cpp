@@ -27,7 +27,7 @@ std::string operating_system() {
   return "unknown";
 }
 
-std::int64_t memory_mb() {
+std::int64_t machine_memory_mb() {
   std::ifstream file("/proc/meminfo");
   std::string word;
   std::int64_t kib = 0;
@@ -57,7 +57,7 @@ Json examine() {
   for (int form = 0; form < kernels::kDenseForms; ++form)
     forms.push_back({{"vectors", kernels::select(allowed_isa(), form).panel_vectors}, {"gflops", probe.gflops[form]}, {"used", form == probe.chosen}});
   report["cores"] = {{"online", online_cores()}, {"affinity", affinity().size()}, {"quota", quota ? Json(*quota) : Json()}, {"used", usable_cores()}};
-  report["memory_mb"] = memory_mb();
+  report["memory_mb"] = machine_memory_mb();
   report["devices"] = Core().available_devices();
   report["images_and_video"] = library_state("libsaccade_vision.so");
   return report;

@@ -95,7 +95,7 @@ Json report_output(const std::string& name, const Tensor& tensor, const std::str
   return row;
 }
 
-void print(const Json& report) {
+void print_report(const Json& report) {
   for (const Json& row : report["outputs"]) {
     const std::string strange = row.contains("not_finite") ? fmt::format(", {} not finite", row["not_finite"].get<std::int64_t>()) : "";
     fmt::print("{:24} {}{}  min {:.6g}, max {:.6g}, mean {:.6g}{}{}\n", row["name"].get<std::string>(), row["type"].get<std::string>(), row["shape"].dump(),
@@ -137,7 +137,7 @@ int verb_infer(int argc, char** argv) {
       report["outputs"].push_back(report_output(name, tensor, file));
     }
     if (command.json()) command.write_json(report.dump(2));
-    if (!command.json_on_stdout()) print(report);
+    if (!command.json_on_stdout()) print_report(report);
     return kDone;
   });
 }

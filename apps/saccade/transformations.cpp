@@ -22,10 +22,10 @@ namespace {
 
 using graph::Graph;
 using graph::ValueId;
-using Json = nlohmann::json;
+using PlainJson = nlohmann::json;
 
 // The file itself, or what it would be beside an old tool: "extensions/front/tf/ssd_v2_support.json" need not exist.
-std::optional<Json> read_config(const std::string& path) {
+std::optional<PlainJson> read_config(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
     const std::string name = std::filesystem::path(path).filename().string();
@@ -34,18 +34,18 @@ std::optional<Json> read_config(const std::string& path) {
   }
   const auto file = FileBytes::open(path);
   try {
-    return Json::parse(file->bytes().begin(), file->bytes().end(), nullptr, true, true);
-  } catch (const Json::parse_error& e) {
+    return PlainJson::parse(file->bytes().begin(), file->bytes().end(), nullptr, true, true);
+  } catch (const PlainJson::parse_error& e) {
     fail(ErrorCode::invalid_argument, "{} is no JSON, or is damaged at byte {}", path, e.byte);
   }
 }
 
 template <class T>
-T attribute(const Json& attributes, const char* name, T otherwise) {
+T attribute(const PlainJson& attributes, const char* name, T otherwise) {
   const auto found = attributes.find(name);
   try {
     return found == attributes.end() ? otherwise : found->get<T>();
-  } catch (const Json::exception&) {
+  } catch (const PlainJson::exception&) {
     fail(ErrorCode::invalid_argument, "custom_attributes.{} is of the wrong type", name);
   }
 }
@@ -55,7 +55,7 @@ bool has_detections(const Graph& graph) {
 }
 
 // The heads as RegionYolo, in OpenVINO's order of dimensions.
-std::shared_ptr<Graph> with_regions(const Graph& graph, const Json& attributes, bool v3) {
+std::shared_ptr<Graph> with_regions(const Graph& graph, const PlainJson& attributes, bool v3) {
   ops::RegionYolo region{.coords = attribute<std::int64_t>(attributes, "coords", 4), .classes = attribute<std::int64_t>(attributes, "classes", 80), .num = attribute<std::int64_t>(attributes, "num", 9), .do_softmax = !v3};
   if (attributes.contains("do_softmax")) region.do_softmax = attributes["do_softmax"].is_boolean() ? attributes["do_softmax"].get<bool>() : attribute<std::int64_t>(attributes, "do_softmax", 1) != 0;
   region.anchors = attribute<std::vector<double>>(attributes, "anchors", {});
@@ -103,10 +103,10 @@ std::vector<std::string> apply_transformations(std::shared_ptr<Graph>& graph, co
   if (!config) return {unnecessary};
   SACCADE_CHECK(config->is_array(), invalid_argument, "{} is no file of transformations: a list is expected", path);
   std::vector<std::string> notes;
-  for (const Json& entry : *config) {
+  for (const PlainJson& entry : *config) {
     SACCADE_CHECK(entry.is_object() && entry.contains("id") && entry["id"].is_string(), invalid_argument, "{} is no file of transformations: an entry has no id", path);
     const std::string id = entry["id"].get<std::string>();
-    const Json attributes = entry.value("custom_attributes", Json::object());
+    const PlainJson attributes = entry.value("custom_attributes", PlainJson::object());
     if (id == "TFYOLOV3" || id == "TFYOLO" || id == "TFYOLOV2") {
       graph = with_regions(*graph, attributes, id == "TFYOLOV3");
       notes.push_back(fmt::format("{}: {} heads end in RegionYolo", id, graph->outputs().size()));

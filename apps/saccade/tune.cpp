@@ -21,7 +21,7 @@ namespace {
 
 using devices::Compiled;
 
-double now_s() {
+double seconds_now() {
   timespec t = {};
   clock_gettime(CLOCK_MONOTONIC, &t);
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
@@ -80,8 +80,8 @@ Result tune(const std::shared_ptr<const graph::Graph>& graph, const devices::Com
   // Both in turn, whichever first.
   const auto compare = [&](Compiled& a, Compiled& b) {
     Timed first(a), second(b);
-    const double end = now_s() + seconds;
-    for (int i = 0; i < 5 || (now_s() < end && !interrupted()); ++i) {
+    const double end = seconds_now() + seconds;
+    for (int i = 0; i < 5 || (seconds_now() < end && !interrupted()); ++i) {
       (i % 2 == 0 ? first : second).run(inputs);
       (i % 2 == 0 ? second : first).run(inputs);
     }

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kExtension = ".seen";
+constexpr std::string_view kNoteExtension = ".seen";
 constexpr std::int64_t kCoarse_ns = 500'000'000;
 constexpr std::time_t kOld_s = 90 * 24 * 3600;
 
@@ -67,7 +67,7 @@ void write_note(const fs::path& note, const std::string& text) {
 graph::OriginFile seen_file(const fs::path& folder, const fs::path& path) {
   graph::OriginFile file;
   file.path = fs::absolute(path).lexically_normal().string();
-  const fs::path note = folder / (to_hex(hash_bytes(file.path.data(), file.path.size(), 5)) + std::string(kExtension));
+  const fs::path note = folder / (to_hex(hash_bytes(file.path.data(), file.path.size(), 5)) + std::string(kNoteExtension));
   const auto before = state(path);
   if (before) {
     const std::string expected = head(file.path, before->text), found = read_note(note);
@@ -91,7 +91,7 @@ void prune_seen_files(const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     struct stat s {};
-    if (it->path().filename().string().find(kExtension) != 32 || ::stat(it->path().c_str(), &s) != 0) continue;
+    if (it->path().filename().string().find(kNoteExtension) != 32 || ::stat(it->path().c_str(), &s) != 0) continue;
     std::error_code ignored;
     if (s.st_mtim.tv_sec + kOld_s < std::time(nullptr)) fs::remove(it->path(), ignored);
   }

@@ -19,10 +19,10 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 // Faulting in small pages costs several times the reading itself.
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-constexpr std::size_t kHugeFrom = 2 * kHugePage;
+constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+constexpr std::size_t kHugeFrom = 2 * kHugePageBytes;
 
-std::align_val_t alignment_of(std::size_t size) { return std::align_val_t(size >= kHugeFrom ? kHugePage : kAlignment); }
+std::align_val_t alignment_of(std::size_t size) { return std::align_val_t(size >= kHugeFrom ? kHugePageBytes : kAlignment); }
 
 // A regular file, open for reading.
 struct Opened {

@@ -54,29 +54,11 @@ concept OpDefinition = std::copyable<T> && requires(T op, const T& constant, Fie
   { evaluate(constant, tensors) } -> std::same_as<std::vector<Tensor>>;
 };
 
-// Member functions of Op's model would hide the free functions from argument-dependent lookup; these do not.
-namespace detail {
-template <class T>
-std::vector<Fact> call_infer(const T& op, std::span<const Fact> in) {
-  return infer(op, in);
-}
-template <class T>
-std::vector<Tensor> call_evaluate(const T& op, std::span<const Tensor> in) {
-  return evaluate(op, in);
-}
-template <class T>
-Cost call_cost(const T& op, std::span<const Fact> in, std::span<const Fact> out) {
-  if constexpr (requires { cost(op, in, out); })
-    return cost(op, in, out);
-  else
-    return {};
-}
-}  // namespace detail
-
 class Op {
  public:
+  /// Defined in graph/op_model.h, which only those include who define an operator: ops/models.cpp instantiates it for all of ops/.
   template <OpDefinition T>
-  Op(T definition) : self_(std::make_shared<Model<T>>(std::move(definition))) {}
+  Op(T definition);
 
   std::string_view name() const { return self_->name(); }
   /// Types and known contents of the outputs; throws Error(invalid_model) if the inputs do not suit the operator.
@@ -116,30 +98,7 @@ class Op {
   };
 
   template <class T>
-  struct Model final : Concept {
-    explicit Model(T d) : d(std::move(d)) {}
-    std::string_view name() const override {
-      if constexpr (requires { T::kName; })
-        return T::kName;
-      else
-        return d.name();
-    }
-    const std::type_info& type() const override { return typeid(T); }
-    const void* definition() const override { return &d; }
-    std::vector<Fact> infer(std::span<const Fact> in) const override { return detail::call_infer(d, in); }
-    std::vector<Tensor> evaluate(std::span<const Tensor> in) const override { return detail::call_evaluate(d, in); }
-    Cost cost(std::span<const Fact> in, std::span<const Fact> out) const override { return detail::call_cost(d, in, out); }
-    void visit(FieldVisitor& v) const override {
-      T copy = d;
-      copy.fields(v);
-    }
-    std::shared_ptr<const Concept> edited(FieldVisitor& v) const override {
-      T copy = d;
-      copy.fields(v);
-      return std::make_shared<Model<T>>(std::move(copy));
-    }
-    T d;
-  };
+  struct Model;
 
   explicit Op(std::shared_ptr<const Concept> self) : self_(std::move(self)) {}
 

@@ -148,7 +148,7 @@ class Embedding {
   void shift_and_scale() {
     if (step_.mean_image.defined()) {
       const Shape& image = step_.mean_image.shape();
-      SACCADE_CHECK(shape().ranked() && shape().rank() == 4 && axis(image[0]) == 1, invalid_argument, "a mean image of shape {} for input '{}' of shape {}", to_string(image), step_.input, to_string(shape()));
+      SACCADE_CHECK(shape().ranked() && shape().rank() == 4 && axis(image[0]) == 1, invalid_argument, "a mean image of shape {} for input '{}' of shape {}", saccade::to_string(image), step_.input, to_string(shape()));
       value_ = edit_(Binary{BinaryKind::Subtract}, {value_, edit_.constant(step_.mean_image.reshaped({1, image[0], image[1], image[2]}))});
     }
     if (std::any_of(step_.mean.begin(), step_.mean.end(), [](double m) { return m != 0; })) value_ = edit_(Binary{BinaryKind::Subtract}, {value_, along_channels(step_.mean)});

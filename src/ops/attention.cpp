@@ -24,7 +24,7 @@ void check_attributes(const Attention& op) {
   SACCADE_CHECK(op.q_num_heads >= 0 && op.kv_num_heads >= 0, invalid_model, "{} and {} heads", op.q_num_heads, op.kv_num_heads);
 }
 
-Dimension divided(const Dimension& d, i64 by, std::string_view what) {
+Dimension divided_evenly(const Dimension& d, i64 by, std::string_view what) {
   if (!d.is_static()) return Dimension::unknown();
   SACCADE_CHECK(by > 0 && d.size() % by == 0, invalid_model, "{} of {} elements in {} heads", what, d.size(), by);
   return Dimension::fixed(d.size() / by);
@@ -34,7 +34,7 @@ Dimension divided(const Dimension& d, i64 by, std::string_view what) {
 PartialShape headed(const PartialShape& s, i64 heads, std::string_view what) {
   if (s.rank() == 4) return s;
   SACCADE_CHECK(s.rank() == 3 && heads > 0, invalid_model, "{} of shape {} with {} heads", what, to_string(s), heads);
-  return PartialShape({s[0], Dimension::fixed(heads), s[1], divided(s[2], heads, what)});
+  return PartialShape({s[0], Dimension::fixed(heads), s[1], divided_evenly(s[2], heads, what)});
 }
 
 // Q, K, V or a past as [b][heads][s][d] in f64.

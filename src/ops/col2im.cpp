@@ -11,12 +11,12 @@ namespace {
 
 using i64 = std::int64_t;
 
-constexpr i64 kMaxExtent = i64{1} << 31;
+constexpr i64 kMaxImageExtent = i64{1} << 31;
 
 ResolvedWindow resolve_columns(const Col2Im& op, const std::vector<i64>& size, const std::vector<i64>& kernel) {
   SACCADE_CHECK(size.size() == kernel.size() && !size.empty(), invalid_model, "{} sizes for a kernel of {} dimensions", size.size(),
                 kernel.size());
-  for (i64 s : size) SACCADE_CHECK(s >= 0 && s < kMaxExtent, invalid_model, "an output size of {}", s);
+  for (i64 s : size) SACCADE_CHECK(s >= 0 && s < kMaxImageExtent, invalid_model, "an output size of {}", s);
   const Window window{op.strides, op.dilations, op.pads_begin, op.pads_end};
   check_window(window, size.size());
   return resolve(window, size, kernel);

@@ -54,10 +54,10 @@ std::vector<T> taps_first(const std::vector<T>& w, i64 groups, i64 rows, i64 col
 }
 
 // The outputs o with 0 <= o · stride + offset < input, within [low, high).
-struct Range {
+struct OutputRange {
   i64 low, high;
 };
-Range valid_outputs(const Axis& a, i64 offset, i64 low, i64 high) {
+OutputRange valid_outputs(const Axis& a, i64 offset, i64 low, i64 high) {
   return {std::max(low, ceil_div(-offset, a.stride)), std::min(high, floor_div(a.input - 1 - offset, a.stride) + 1)};
 }
 
@@ -113,7 +113,7 @@ void convolve(const ConvolutionSizes& s, const ResolvedWindow& r, const std::vec
         if (iy < 0 || iy >= ay.input) continue;
         for (i64 kx = 0; kx < ax.kernel; ++kx) {
           const i64 offset = kx * ax.dilation - ax.begin;
-          const Range valid = valid_outputs(ax, offset, low, high);
+          const OutputRange valid = valid_outputs(ax, offset, low, high);
           if (valid.low >= valid.high) continue;
           const T* first = group_x + (iz * ay.input + iy) * ax.input + valid.low * ax.stride + offset;
           const T* tap = group_w + ((kz * ay.kernel + ky) * ax.kernel + kx) * s.outputs * s.inputs;

@@ -18,20 +18,20 @@ void check_attributes(const CropAndResize& op) {
 }
 
 // One sample along one axis.
-struct Sample {
+struct CropSample {
   i64 low = 0, high = 0;
   double fraction = 0;
   bool outside = true;
 };
 
-std::vector<Sample> samples_of(const CropAndResize& op, float from, float to, i64 size, i64 count) {
-  std::vector<Sample> samples(static_cast<std::size_t>(count));
+std::vector<CropSample> samples_of(const CropAndResize& op, float from, float to, i64 size, i64 count) {
+  std::vector<CropSample> samples(static_cast<std::size_t>(count));
   const float last = static_cast<float>(size - 1);
   const float step = count > 1 ? (to - from) * last / static_cast<float>(count - 1) : 0.0f;
   for (i64 i = 0; i < count; ++i) {
     const float x = count > 1 ? from * last + static_cast<float>(i) * step : 0.5f * (from + to) * last;
     if (!(x >= 0 && x <= last)) continue;
-    Sample& s = samples[static_cast<std::size_t>(i)];
+    CropSample& s = samples[static_cast<std::size_t>(i)];
     s.outside = false;
     if (op.method == CropMethod::nearest) {
       s.low = s.high = static_cast<i64>(std::round(x));
@@ -46,10 +46,10 @@ std::vector<Sample> samples_of(const CropAndResize& op, float from, float to, i6
 
 // Samples of one channel.
 template <class T>
-void crop(const T* plane, i64 width, const std::vector<Sample>& rows, const std::vector<Sample>& columns, double extrapolation, T* to) {
-  for (const Sample& y : rows) {
+void crop(const T* plane, i64 width, const std::vector<CropSample>& rows, const std::vector<CropSample>& columns, double extrapolation, T* to) {
+  for (const CropSample& y : rows) {
     const T *top = plane + y.low * width, *bottom = plane + y.high * width;
-    for (const Sample& x : columns) {
+    for (const CropSample& x : columns) {
       double value = extrapolation;
       if (!y.outside && !x.outside) {
         const auto mix = [](double a, double b, double f) { return f == 0 ? a : a + (b - a) * f; };

@@ -8,7 +8,7 @@ namespace saccade::ops {
 namespace {
 
 template <class T, class F>
-void accumulate(std::vector<T>& x, const Shape& shape, std::size_t axis, bool exclusive, bool reverse, T first, F&& f) {
+void accumulate_along(std::vector<T>& x, const Shape& shape, std::size_t axis, bool exclusive, bool reverse, T first, F&& f) {
   std::int64_t step = 1, outer = 1;
   for (std::size_t d = axis + 1; d < shape.size(); ++d) step *= shape[d];
   for (std::size_t d = 0; d < axis; ++d) outer *= shape[d];
@@ -33,11 +33,11 @@ std::vector<Tensor> cumulate(const Op& op, std::span<const Tensor> inputs, bool 
   using u64 = std::uint64_t;
   if (is_float(data.type())) {
     auto x = to_f64(data);
-    accumulate(x, data.shape(), axis, op.exclusive, op.reverse, product ? 1.0 : 0.0, [&](double a, double b) { return product ? a * b : a + b; });
+    accumulate_along(x, data.shape(), axis, op.exclusive, op.reverse, product ? 1.0 : 0.0, [&](double a, double b) { return product ? a * b : a + b; });
     return {from_f64(data.type(), data.shape(), x)};
   }
   auto x = to_i64(data);
-  accumulate(x, data.shape(), axis, op.exclusive, op.reverse, std::int64_t{product ? 1 : 0}, [&](std::int64_t a, std::int64_t b) {
+  accumulate_along(x, data.shape(), axis, op.exclusive, op.reverse, std::int64_t{product ? 1 : 0}, [&](std::int64_t a, std::int64_t b) {
     return static_cast<std::int64_t>(product ? static_cast<u64>(a) * static_cast<u64>(b) : static_cast<u64>(a) + static_cast<u64>(b));
   });
   return {from_i64(data.type(), data.shape(), x)};

@@ -11,13 +11,13 @@ namespace {
 
 using i64 = std::int64_t;
 
-struct Plane {
+struct SampledPlane {
   const double* data;
   i64 height, width;
   double at(i64 y, i64 x) const { return data[y * width + x]; }
 };
 
-double sample_padded(const Plane& p, double y, double x) {
+double sample_padded(const SampledPlane& p, double y, double x) {
   if (!(y > -1 && x > -1 && y < static_cast<double>(p.height) && x < static_cast<double>(p.width))) return 0;
   const double y_floor = std::floor(y), x_floor = std::floor(x);
   const auto y0 = static_cast<i64>(y_floor), x0 = static_cast<i64>(x_floor);
@@ -26,7 +26,7 @@ double sample_padded(const Plane& p, double y, double x) {
   return (1 - fy) * ((1 - fx) * value(y0, x0) + fx * value(y0, x0 + 1)) + fy * ((1 - fx) * value(y0 + 1, x0) + fx * value(y0 + 1, x0 + 1));
 }
 
-double sample_clamped(const Plane& p, double y, double x) {
+double sample_clamped(const SampledPlane& p, double y, double x) {
   if (!(y >= 0 && x >= 0 && y < static_cast<double>(p.height) && x < static_cast<double>(p.width))) return 0;
   y = std::min(y, static_cast<double>(p.height - 1));
   x = std::min(x, static_cast<double>(p.width - 1));
@@ -83,7 +83,7 @@ std::vector<Tensor> evaluate(const DeformableConvolution& op, std::span<const Te
       for (i64 u = 0; u < ow; ++u) {
         for (i64 ch = 0; ch < c; ++ch) {
           const i64 part = ch / (c / parts);
-          const Plane plane{data.data() + (b * c + ch) * h * wd, h, wd};
+          const SampledPlane plane{data.data() + (b * c + ch) * h * wd, h, wd};
           for (i64 k = 0; k < kh * kw; ++k) {
             const auto at = [&](i64 entry) { return static_cast<std::size_t>((entry * oh + y) * ow + u); };
             const i64 tap = b * parts * kh * kw + part * kh * kw + k;

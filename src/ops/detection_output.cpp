@@ -15,7 +15,7 @@ using i64 = std::int64_t;
 
 constexpr i64 kMaxRows = i64{1} << 24;
 
-struct Box {
+struct PriorBoxCorners {
   double x1, y1, x2, y2;
 
   double area() const { return x2 < x1 || y2 < y1 ? 0 : (x2 - x1) * (y2 - y1); }
@@ -30,7 +30,7 @@ class Kept {
   void clear() { size_ = 0; }
 
   // Whether one of them overlaps the box by more than the threshold: intersection > threshold · union.
-  bool overlaps(const Box& b, double threshold) const {
+  bool overlaps(const PriorBoxCorners& b, double threshold) const {
     const double area = b.area();
     for (std::size_t start = 0; start < size_; start += kBlock) {
       const double *x1 = x1_.data() + start, *y1 = y1_.data() + start, *x2 = x2_.data() + start, *y2 = y2_.data() + start, *areas = areas_.data() + start;
@@ -45,7 +45,7 @@ class Kept {
     return false;
   }
 
-  void add(const Box& b) {
+  void add(const PriorBoxCorners& b) {
     if (size_ % kBlock == 0)  // the rest of a block overlaps nothing
       for (auto* list : {&x1_, &y1_, &x2_, &y2_, &areas_}) {
         const double nowhere = list == &areas_ ? 0 : list == &x1_ || list == &y1_ ? kInfinity : -kInfinity;
@@ -130,11 +130,11 @@ void check_attributes(const DetectionOutput& op, std::size_t inputs) {
 }
 
 template <class T>
-struct Candidate {
+struct Detection {
   T score;
   std::int32_t prior, label;
 
-  bool operator<(const Candidate& other) const {  // comes before
+  bool operator<(const Detection& other) const {  // comes before
     return score != other.score ? score > other.score : prior != other.prior ? prior < other.prior : label < other.label;
   }
 };
@@ -157,7 +157,7 @@ class Detector {
   }
 
   // What is found on the image, ordered by class, then score; box() gives their boxes.
-  const std::vector<Candidate<T>>& run(const Image<T>& image) {
+  const std::vector<Detection<T>>& run(const Image<T>& image) {
     image_ = image;
     std::fill(is_decoded_.begin(), is_decoded_.end(), char{0});
     found_.clear();
@@ -174,7 +174,7 @@ class Detector {
     return found_;
   }
 
-  Box box(const Candidate<T>& c) {
+  PriorBoxCorners box(const Detection<T>& c) {
     if (!op_.share_location) return decode(c.prior, c.label);
     const auto p = static_cast<std::size_t>(c.prior);
     if (!is_decoded_[p]) {
@@ -250,16 +250,16 @@ class Detector {
     return end;
   }
 
-  void keep_if_apart(const Candidate<T>& c) {
-    const Box b = box(c);
+  void keep_if_apart(const Detection<T>& c) {
+    const PriorBoxCorners b = box(c);
     if (kept_.overlaps(b, op_.nms_threshold)) return;
     kept_.add(b);
     found_.push_back(c);
   }
 
-  Box decode(i64 prior, i64 label) const {
+  PriorBoxCorners decode(i64 prior, i64 label) const {
     const T* at = image_.priors + prior * pitch_ + pitch_ - 4;
-    Box b{static_cast<double>(at[0]), static_cast<double>(at[1]), static_cast<double>(at[2]), static_cast<double>(at[3])};
+    PriorBoxCorners b{static_cast<double>(at[0]), static_cast<double>(at[1]), static_cast<double>(at[2]), static_cast<double>(at[3])};
     double variance[4] = {1, 1, 1, 1};
     if (!op_.variance_encoded_in_target)
       for (int i = 0; i < 4; ++i) variance[i] = static_cast<double>(image_.priors[priors_ * pitch_ + prior * 4 + i]);
@@ -268,7 +268,7 @@ class Detector {
     return moved(b, variance, image_.deltas + place);
   }
 
-  Box moved(Box b, const double* variance, const T* delta) const {
+  PriorBoxCorners moved(PriorBoxCorners b, const double* variance, const T* delta) const {
     if (!op_.normalized) {
       const auto w = static_cast<double>(op_.input_width), h = static_cast<double>(op_.input_height);
       b = {b.x1 / w, b.y1 / h, b.x2 / w, b.y2 / h};
@@ -290,10 +290,10 @@ class Detector {
   const i64 priors_, classes_, pitch_;
   const T threshold_, objectness_;
   Image<T> image_{};
-  std::vector<Candidate<T>> candidates_, sorted_, found_;
+  std::vector<Detection<T>> candidates_, sorted_, found_;
   std::vector<std::size_t> starts_, next_;
   Kept kept_;  // of the class at hand
-  std::vector<Box> decoded_;
+  std::vector<PriorBoxCorners> decoded_;
   std::vector<char> is_decoded_;
 };
 
@@ -318,7 +318,7 @@ Tensor detect(const DetectionOutput& op, const Sizes& s, ElementType type, const
   for (i64 n = 0; n < s.images; ++n) {
     const auto part = [&](std::size_t i, i64 numbers) { return i < data.size() ? data[i] + n * numbers : nullptr; };
     for (const auto& found : detector.run({part(0, deltas), part(1, s.priors * s.classes), data[2] + (s.prior_batch == 1 ? 0 : n * prior_numbers), part(3, 2 * s.priors), part(4, deltas)})) {
-      Box b = detector.box(found);
+      PriorBoxCorners b = detector.box(found);
       if (op.clip_after_nms) b.clip();
       const i64 at = row++ * 7;
       set(out, at, n);

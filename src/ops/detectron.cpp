@@ -53,7 +53,7 @@ Corners clipped(const Corners& b, double most_x, double most_y) {
   return {clip(b.x1, most_x), clip(b.y1, most_y), clip(b.x2, most_x), clip(b.y2, most_y)};
 }
 
-struct Grid {
+struct AnchorGrid {
   i64 anchors, h, w;
 };
 
@@ -65,7 +65,7 @@ struct ProposalRules {
 };
 
 // anchors [h,w,a,4], deltas [4a,h,w], scores [a,h,w].
-std::vector<ScoredBox> propose(const Grid& grid, const ProposalRules& rules, const ImageSize& image, const double* anchors,
+std::vector<ScoredBox> propose(const AnchorGrid& grid, const ProposalRules& rules, const ImageSize& image, const double* anchors,
                                const double* deltas, const double* scores) {
   std::vector<ScoredBox> found;
   const i64 area = grid.h * grid.w;

@@ -9,7 +9,7 @@
 namespace saccade::ops {
 namespace {
 
-std::int64_t checked(std::int64_t index, std::int64_t size) {
+std::int64_t checked_index(std::int64_t index, std::int64_t size) {
   SACCADE_CHECK(index >= -size && index < size, invalid_argument, "index {} is outside of a dimension of {}", index, size);
   return index < 0 ? index + size : index;
 }
@@ -63,7 +63,7 @@ std::vector<Tensor> evaluate(const Gather& op, std::span<const Tensor> inputs) {
   Tensor out(inputs[0].type(), shape);
   if (out.size() == 0) return {out};
   auto picks = to_i64(inputs[1]);
-  for (auto& p : picks) p = checked(p, data[axis]);
+  for (auto& p : picks) p = checked_index(p, data[axis]);
   const std::int64_t batches = product(data, 0, batch), outer = product(data, batch, axis), count = product(indices, batch, indices.size());
   const std::int64_t block = product(data, axis + 1, data.size()) * static_cast<std::int64_t>(size_in_bytes(out.type()));
   char* to = static_cast<char*>(out.raw());
@@ -99,7 +99,7 @@ std::vector<Tensor> evaluate(const GatherElements& op, std::span<const Tensor> i
   IndexWalk walk(shape);
   std::size_t i = 0;
   do {
-    const std::int64_t from = walk.offset(strides) + (checked(picks[i], data.shape()[axis]) - walk[axis]) * strides[axis];
+    const std::int64_t from = walk.offset(strides) + (checked_index(picks[i], data.shape()[axis]) - walk[axis]) * strides[axis];
     std::memcpy(static_cast<char*>(out.raw()) + i * bytes, static_cast<const char*>(data.raw()) + static_cast<std::size_t>(from) * bytes, bytes);
     ++i;
   } while (walk.next());
@@ -147,7 +147,7 @@ std::vector<Tensor> evaluate(const GatherND& op, std::span<const Tensor> inputs)
     for (std::int64_t i = 0; i < count; ++i, to += block) {
       std::int64_t offset = 0;
       for (std::size_t k = 0; k < tuple; ++k)
-        offset += checked(picks[static_cast<std::size_t>(b * count + i) * tuple + k], data[batch + k]) * strides[batch + k];
+        offset += checked_index(picks[static_cast<std::size_t>(b * count + i) * tuple + k], data[batch + k]) * strides[batch + k];
       std::memcpy(to, static_cast<const char*>(inputs[0].raw()) + b * batch_block + offset * bytes, static_cast<std::size_t>(block));
     }
   return {out};

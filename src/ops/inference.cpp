@@ -79,7 +79,7 @@ void Window::fields(FieldVisitor& v) {
 
 namespace {
 
-constexpr std::int64_t kMaxExtent = std::int64_t{1} << 31;
+constexpr std::int64_t kMaxWindowExtent = std::int64_t{1} << 31;
 
 std::int64_t at(const std::vector<std::int64_t>& v, std::size_t axis, std::int64_t otherwise) { return axis < v.size() ? v[axis] : otherwise; }
 
@@ -90,8 +90,8 @@ struct AxisWindow {
 AxisWindow axis_window(const Window& w, std::size_t axis, std::int64_t kernel) {
   const AxisWindow a{at(w.strides, axis, 1), at(w.dilations, axis, 1), 0, at(w.pads_begin, axis, 0), at(w.pads_end, axis, 0)};
   SACCADE_CHECK(a.stride >= 1 && a.dilation >= 1 && kernel >= 1, invalid_model, "a window's kernel, strides and dilations must be at least 1");
-  SACCADE_CHECK(a.stride < kMaxExtent && a.dilation < kMaxExtent && kernel < kMaxExtent && a.begin > -kMaxExtent && a.begin < kMaxExtent && a.end > -kMaxExtent &&
-                    a.end < kMaxExtent, invalid_model,
+  SACCADE_CHECK(a.stride < kMaxWindowExtent && a.dilation < kMaxWindowExtent && kernel < kMaxWindowExtent && a.begin > -kMaxWindowExtent && a.begin < kMaxWindowExtent && a.end > -kMaxWindowExtent &&
+                    a.end < kMaxWindowExtent, invalid_model,
                 "a window's attributes are out of range");
   AxisWindow out = a;
   out.extent = (kernel - 1) * a.dilation + 1;

@@ -16,7 +16,7 @@ void check(const LinearAttention& op) {
   SACCADE_CHECK(op.heads >= 1 && op.query_heads >= 1 && op.query_heads % op.heads == 0, invalid_model, "{} query heads over {} heads", op.query_heads, op.heads);
 }
 
-Dimension divided(const Dimension& d, std::int64_t by) {
+Dimension heads_of(const Dimension& d, std::int64_t by) {
   if (!d.is_static()) return Dimension::unknown();
   SACCADE_CHECK(d.size() % by == 0, invalid_model, "{} values do not divide into {} heads", d.size(), by);
   return Dimension::fixed(d.size() / by);
@@ -73,7 +73,7 @@ std::vector<Fact> infer(const LinearAttention& op, std::span<const Fact> inputs)
   SACCADE_CHECK(is_float(inputs[0].type.element), invalid_model, "the query is {}", to_string(inputs[0].type.element));
   for (std::size_t i : {1, 2, 4, 5}) check_same_element(inputs, 0, i);
   SACCADE_CHECK(is_gated(op) == has(inputs, 4) && is_delta(op) == has(inputs, 5), invalid_model, "decay and beta do not fit the update rule");
-  const Dimension dk = meet(divided(q[2], op.query_heads), divided(k[2], op.heads)), dv = divided(v[2], op.heads);
+  const Dimension dk = meet(heads_of(q[2], op.query_heads), heads_of(k[2], op.heads)), dv = heads_of(v[2], op.heads);
   const Dimension batch = meet(q[0], meet(k[0], v[0]));
   const ElementType state = has(inputs, 3) ? inputs[3].type.element : inputs[0].type.element;
   return {Fact(inputs[0].type.element, PartialShape({batch, meet(q[1], meet(k[1], v[1])), dv * Dimension::fixed(op.query_heads)})),

@@ -21,18 +21,18 @@ constexpr i64 kMostResults = i64{1} << 24;
 constexpr std::size_t kFields = 4;  // the first input that is a field
 
 template <class T>
-struct Box {
+struct ClassBox {
   T y1, x1, y2, x2;
   T area() const { return (y2 - y1) * (x2 - x1); }
 };
 
 template <class T>
-Box<T> ordered(const T* b) {
+ClassBox<T> ordered(const T* b) {
   return {std::min(b[0], b[2]), std::min(b[1], b[3]), std::max(b[0], b[2]), std::max(b[1], b[3])};
 }
 
 template <class T>
-T overlap(const Box<T>& a, const Box<T>& b) {
+T overlap(const ClassBox<T>& a, const ClassBox<T>& b) {
   const T area_a = a.area(), area_b = b.area();
   if (area_a <= 0 || area_b <= 0) return 0;
   const T h = std::max(std::min(a.y2, b.y2) - std::max(a.y1, b.y1), T{0}), w = std::max(std::min(a.x2, b.x2) - std::max(a.x1, b.x1), T{0});
@@ -41,13 +41,13 @@ T overlap(const Box<T>& a, const Box<T>& b) {
 }
 
 template <class T>
-Box<T> clipped(const T* b, const T* window) {
+ClassBox<T> clipped(const T* b, const T* window) {
   const auto clip = [](T x, T low, T high) { return std::max(std::min(x, high), low); };
   return {clip(b[0], window[0], window[2]), clip(b[1], window[1], window[3]), clip(b[2], window[0], window[2]), clip(b[3], window[1], window[3])};
 }
 
 template <class T>
-struct Candidate {
+struct ClassCandidate {
   T score;
   i64 box, cls = 0;  // until they are sorted, `box` counts classes too
 };
@@ -56,12 +56,12 @@ struct Candidate {
 // first is as large as a result usually needs.
 template <class T>
 class Candidates {
-  using Candidate = ops::Candidate<T>;
+  using ClassCandidate = ops::ClassCandidate<T>;
 
  public:
   Candidates(const T* scores, i64 boxes, i64 classes, T threshold) : scores_(scores), count_(boxes * classes), classes_(classes), threshold_(threshold) {}
 
-  const Candidate* next() {
+  const ClassCandidate* next() {
     if (at_ == lot_.size() && !refill()) return nullptr;
     return &lot_[at_++];
   }
@@ -111,12 +111,12 @@ class Candidates {
     if (lot_.empty()) return false;
     if (lot_.size() > 4 * wanted_) {  // only the best of them, and all that are equal to the last
       const auto last = lot_.begin() + static_cast<std::ptrdiff_t>(wanted_) - 1;
-      std::nth_element(lot_.begin(), last, lot_.end(), [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+      std::nth_element(lot_.begin(), last, lot_.end(), [](const ClassCandidate& a, const ClassCandidate& b) { return a.score > b.score; });
       const T lowest = last->score;
-      std::erase_if(lot_, [lowest](const Candidate& c) { return c.score < lowest; });
+      std::erase_if(lot_, [lowest](const ClassCandidate& c) { return c.score < lowest; });
     }
-    for (Candidate& c : lot_) c.cls = c.box % classes_, c.box /= classes_;
-    std::sort(lot_.begin(), lot_.end(), [](const Candidate& a, const Candidate& b) {
+    for (ClassCandidate& c : lot_) c.cls = c.box % classes_, c.box /= classes_;
+    std::sort(lot_.begin(), lot_.end(), [](const ClassCandidate& a, const ClassCandidate& b) {
       return a.score > b.score || (a.score == b.score && (a.cls < b.cls || (a.cls == b.cls && a.box < b.box)));
     });
     above_ = lot_.back().score;
@@ -131,7 +131,7 @@ class Candidates {
   bool first_ = true;
   std::size_t wanted_ = 512, at_ = 0;
   std::vector<T> sample_;
-  std::vector<Candidate> lot_;
+  std::vector<ClassCandidate> lot_;
 };
 
 // One image: its boxes that stay, in order.
@@ -147,24 +147,24 @@ struct Image {
 template <class T>
 struct Kept {
   i64 box, cls;
-  Box<T> corners;      // for the overlap
+  ClassBox<T> corners;      // for the overlap
   std::ptrdiff_t previous;  // of the class
 };
 
 template <class T>
-std::vector<Candidate<T>> select(const MulticlassNms& op, const Image<T>& image) {
-  std::vector<Candidate<T>> out;
+std::vector<ClassCandidate<T>> select(const MulticlassNms& op, const Image<T>& image) {
+  std::vector<ClassCandidate<T>> out;
   if (op.max_total == 0 || op.max_per_class == 0) return out;
   Candidates<T> candidates(image.scores, image.count, image.classes, static_cast<T>(op.score_threshold));
   std::vector<Kept<T>> kept;
   std::vector<std::ptrdiff_t> last(static_cast<std::size_t>(image.classes), -1);
   std::vector<i64> taken(static_cast<std::size_t>(image.classes));
   const T limit = static_cast<T>(op.iou_threshold);
-  while (const Candidate<T>* c = candidates.next()) {
+  while (const ClassCandidate<T>* c = candidates.next()) {
     const auto cls = static_cast<std::size_t>(c->cls);
     if (taken[cls] >= op.max_per_class) continue;
     const T* corners = image.boxes + (c->box * image.shared + (image.shared == 1 ? 0 : c->cls)) * 4;
-    const Box<T> box = ordered(corners);
+    const ClassBox<T> box = ordered(corners);
     bool suppressed = false;
     for (std::ptrdiff_t k = last[cls]; k >= 0 && !suppressed; k = kept[static_cast<std::size_t>(k)].previous)
       suppressed = overlap(box, kept[static_cast<std::size_t>(k)].corners) > limit;
@@ -180,13 +180,13 @@ std::vector<Candidate<T>> select(const MulticlassNms& op, const Image<T>& image)
 }
 
 template <class T>
-void write_box(const MulticlassNms& op, const Image<T>& image, const Candidate<T>& c, T* to) {
+void write_box(const MulticlassNms& op, const Image<T>& image, const ClassCandidate<T>& c, T* to) {
   const T* corners = image.boxes + (c.box * image.shared + (image.shared == 1 ? 0 : c.cls)) * 4;
   if (image.window == nullptr) {
     std::copy_n(corners, 4, to);
     return;
   }
-  const Box<T> box = clipped(corners, image.window);
+  const ClassBox<T> box = clipped(corners, image.window);
   to[0] = box.y1, to[1] = box.x1, to[2] = box.y2, to[3] = box.x2;
   if (!op.change_coordinate_frame) return;
   const T* w = image.window;
@@ -229,7 +229,7 @@ std::vector<Tensor> run(const MulticlassNms& op, std::span<const Tensor> inputs,
     if (has(inputs, 3)) count = std::clamp<i64>(element_as_i64(inputs[3], image), 0, n.boxes);
     const Image<T> in{inputs[0].data<T>() + image * n.boxes * n.shared * 4, n.shared, inputs[1].data<T>() + image * n.boxes * n.classes, count, n.classes,
                       has(inputs, 2) ? inputs[2].data<T>() + image * 4 : nullptr};
-    const std::vector<Candidate<T>> found = select(op, in);
+    const std::vector<ClassCandidate<T>> found = select(op, in);
     for (std::size_t k = 0; k < found.size(); ++k) {
       const i64 at = image * op.max_total + static_cast<i64>(k);
       write_box(op, in, found[k], out[0].data<T>() + at * 4);

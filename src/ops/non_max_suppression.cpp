@@ -15,17 +15,17 @@ namespace {
 
 using i64 = std::int64_t;
 
-struct Box {
+struct NmsBox {
   double y1, x1, y2, x2;
   double area() const { return (y2 - y1) * (x2 - x1); }
 };
 
-Box box_of(const double* b, BoxEncoding encoding) {
+NmsBox box_of(const double* b, BoxEncoding encoding) {
   if (encoding == BoxEncoding::center) return {b[1] - b[3] / 2, b[0] - b[2] / 2, b[1] + b[3] / 2, b[0] + b[2] / 2};
   return {std::min(b[0], b[2]), std::min(b[1], b[3]), std::max(b[0], b[2]), std::max(b[1], b[3])};
 }
 
-double overlap(const Box& a, const Box& b) {
+double overlap(const NmsBox& a, const NmsBox& b) {
   const double area_a = a.area(), area_b = b.area();
   if (!(area_a > 0) || !(area_b > 0)) return 0;
   const double h = std::min(a.y2, b.y2) - std::max(a.y1, b.y1), w = std::min(a.x2, b.x2) - std::max(a.x1, b.x1);
@@ -38,20 +38,20 @@ struct Settings {
   double iou = 0, score = -std::numeric_limits<double>::infinity(), sigma = 0;
 };
 
-struct Candidate {
+struct NmsCandidate {
   double score;
   i64 box;
   std::size_t compared;  // with this many of the kept ones
-  bool operator<(const Candidate& other) const { return score < other.score || (score == other.score && box > other.box); }
+  bool operator<(const NmsCandidate& other) const { return score < other.score || (score == other.score && box > other.box); }
 };
 
-std::vector<Candidate> suppress(const std::vector<Box>& boxes, const double* scores, const Settings& s) {
-  std::priority_queue<Candidate> queue;
+std::vector<NmsCandidate> suppress(const std::vector<NmsBox>& boxes, const double* scores, const Settings& s) {
+  std::priority_queue<NmsCandidate> queue;
   for (std::size_t i = 0; i < boxes.size(); ++i)
     if (scores[i] > s.score) queue.push({scores[i], static_cast<i64>(i), 0});
-  std::vector<Candidate> kept;
+  std::vector<NmsCandidate> kept;
   while (!queue.empty() && static_cast<i64>(kept.size()) < s.most) {
-    Candidate c = queue.top();
+    NmsCandidate c = queue.top();
     queue.pop();
     const double before = c.score;
     bool dropped = false;
@@ -118,10 +118,10 @@ std::vector<Tensor> evaluate(const NonMaxSuppression& op, std::span<const Tensor
   const std::vector<double> corners = to_f64(inputs[0]), scores = to_f64(inputs[1]);
   std::vector<SelectedBox> rows;
   for (i64 n = 0; n < b[0]; ++n) {
-    std::vector<Box> boxes;
+    std::vector<NmsBox> boxes;
     for (i64 i = 0; i < b[1]; ++i) boxes.push_back(box_of(corners.data() + (n * b[1] + i) * 4, op.box_encoding));
     for (i64 c = 0; c < s[1]; ++c)
-      for (const Candidate& k : suppress(boxes, scores.data() + (n * s[1] + c) * s[2], settings)) rows.push_back({n, c, k.box, k.score});
+      for (const NmsCandidate& k : suppress(boxes, scores.data() + (n * s[1] + c) * s[2], settings)) rows.push_back({n, c, k.box, k.score});
   }
   return selected_boxes(std::move(rows), op.sort_result_descending, op.output_type);
 }

@@ -32,18 +32,18 @@ struct SliceOrder {
   }
 };
 
-struct Groups {
+struct SliceGroups {
   std::vector<std::size_t> first;                // slice that stands for the group, in output order
   std::vector<std::int64_t> inverse, counts;
 };
 
 template <class T>
-Groups group(const std::vector<T>& values, std::size_t count, std::size_t length, bool sorted) {
+SliceGroups group(const std::vector<T>& values, std::size_t count, std::size_t length, bool sorted) {
   const SliceOrder<T> order{values, length};
   std::vector<std::size_t> rank(count);
   std::iota(rank.begin(), rank.end(), std::size_t{0});
   std::stable_sort(rank.begin(), rank.end(), [&](std::size_t a, std::size_t b) { return order(a, b) < 0; });
-  Groups g;
+  SliceGroups g;
   g.inverse.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
     if (i == 0 || order(rank[i - 1], rank[i]) != 0) {
@@ -57,7 +57,7 @@ Groups group(const std::vector<T>& values, std::size_t count, std::size_t length
   std::vector<std::size_t> by_age(g.first.size());
   std::iota(by_age.begin(), by_age.end(), std::size_t{0});
   std::sort(by_age.begin(), by_age.end(), [&](std::size_t a, std::size_t b) { return g.first[a] < g.first[b]; });
-  Groups aged;
+  SliceGroups aged;
   std::vector<std::int64_t> renamed(by_age.size());
   for (std::size_t i = 0; i < by_age.size(); ++i) {
     aged.first.push_back(g.first[by_age[i]]);
@@ -147,7 +147,7 @@ std::vector<Tensor> evaluate(const Unique& op, std::span<const Tensor> inputs) {
   if (data.size()) strided_copy(slices.raw(), dense_strides(front), data.raw(), strides, front, bytes);
   const auto count = static_cast<std::size_t>(front[0]);
   const std::size_t length = count ? static_cast<std::size_t>(data.size()) / count : 0;
-  Groups g;
+  SliceGroups g;
   if (is_float(data.type())) {
     g = group(to_f64(slices), count, length, op.sorted);
   } else if (data.type() == ElementType::u64) {

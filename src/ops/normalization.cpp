@@ -80,9 +80,9 @@ std::vector<Tensor> normalize_channels(std::span<const Tensor> inputs, i64 group
 }
 
 // Sums over some axes: for each element the index of its sum.
-class Groups {
+class NormalizedGroups {
  public:
-  Groups(const Shape& shape, const std::vector<std::size_t>& axes) : shape_(shape) {
+  NormalizedGroups(const Shape& shape, const std::vector<std::size_t>& axes) : shape_(shape) {
     Shape kept = shape;
     for (std::size_t a : axes) kept[a] = 1;
     strides_ = broadcast_strides(kept, shape);
@@ -265,7 +265,7 @@ std::vector<Fact> infer(const MVN&, std::span<const Fact> inputs) { return infer
 
 std::vector<Tensor> evaluate(const MVN& op, std::span<const Tensor> inputs) {
   const Shape& shape = inputs[0].shape();
-  const Groups groups(shape, distinct_axes(inputs[1], shape.size()));
+  const NormalizedGroups groups(shape, distinct_axes(inputs[1], shape.size()));
   std::vector<double> x = to_f64(inputs[0]);
   if (x.empty()) return {inputs[0]};
   std::vector<double> mean(groups.count()), variance(groups.count());
@@ -287,7 +287,7 @@ std::vector<Fact> infer(const NormalizeL2&, std::span<const Fact> inputs) { retu
 
 std::vector<Tensor> evaluate(const NormalizeL2& op, std::span<const Tensor> inputs) {
   const Shape& shape = inputs[0].shape();
-  const Groups groups(shape, distinct_axes(inputs[1], shape.size()));
+  const NormalizedGroups groups(shape, distinct_axes(inputs[1], shape.size()));
   std::vector<double> x = to_f64(inputs[0]);
   if (x.empty()) return {inputs[0]};
   std::vector<double> sums(groups.count());
@@ -307,7 +307,7 @@ std::vector<Fact> infer(const LpNormalization& op, std::span<const Fact> inputs)
 
 std::vector<Tensor> evaluate(const LpNormalization& op, std::span<const Tensor> inputs) {
   const Shape& shape = inputs[0].shape();
-  const Groups groups(shape, {normal_axis(op.axis, shape.size())});
+  const NormalizedGroups groups(shape, {normal_axis(op.axis, shape.size())});
   std::vector<double> x = to_f64(inputs[0]);
   if (x.empty()) return {inputs[0]};
   std::vector<double> norms(groups.count());

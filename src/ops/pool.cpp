@@ -52,18 +52,18 @@ PartialShape infer_pool(const Window& window, const std::vector<i64>& kernel, Po
   return out;
 }
 
-void check_float(std::span<const Fact> inputs) {
+void check_pooled_type(std::span<const Fact> inputs) {
   SACCADE_CHECK(is_float(inputs[0].type.element), invalid_model, "data of element type {}", to_string(inputs[0].type.element));
 }
 
 // One axis of a pool; all pools are seen with three.
-struct Axis {
+struct PoolAxis {
   i64 input = 1, kernel = 1, stride = 1, dilation = 1, begin = 0, end = 0, output = 1;
 };
 
 struct Pool {
   i64 planes = 0;
-  std::array<Axis, 3> axes;
+  std::array<PoolAxis, 3> axes;
   Shape shape;  // of the output
   i64 plane() const { return axes[0].input * axes[1].input * axes[2].input; }
 };
@@ -85,17 +85,17 @@ Pool make_pool(const Window& window, const std::vector<i64>& kernel, PoolRoundin
 }
 
 // The taps of a window that lie within the data.
-struct Taps {
+struct PoolTaps {
   i64 first, count, place;  // place: where the first lies
 };
-Taps taps_within(const Axis& a, i64 output) {
+PoolTaps taps_within(const PoolAxis& a, i64 output) {
   const i64 start = output * a.stride - a.begin;
   const i64 first = start >= 0 ? 0 : (-start + a.dilation - 1) / a.dilation;
   const i64 past = start >= a.input ? 0 : (a.input - 1 - start) / a.dilation + 1;
   return {first, std::max<i64>(0, std::min(past, a.kernel) - first), start + first * a.dilation};
 }
 // The number of taps within the data and its padding.
-i64 taps_padded(const Axis& a, i64 output) {
+i64 taps_padded(const PoolAxis& a, i64 output) {
   const i64 start = output * a.stride - a.begin, room = a.input + a.end - start;
   return std::clamp<i64>(room <= 0 ? 0 : (room - 1) / a.dilation + 1, 0, a.kernel);
 }
@@ -105,11 +105,11 @@ template <class Begin, class Tap, class Done>
 void walk_windows(const Pool& p, Begin&& begin, Tap&& tap, Done&& done) {
   const auto& [az, ay, ax] = p.axes;
   for (i64 oz = 0; oz < az.output; ++oz) {
-    const Taps tz = taps_within(az, oz);
+    const PoolTaps tz = taps_within(az, oz);
     for (i64 oy = 0; oy < ay.output; ++oy) {
-      const Taps ty = taps_within(ay, oy);
+      const PoolTaps ty = taps_within(ay, oy);
       for (i64 ox = 0; ox < ax.output; ++ox) {
-        const Taps tx = taps_within(ax, ox);
+        const PoolTaps tx = taps_within(ax, ox);
         begin(taps_padded(az, oz) * taps_padded(ay, oy) * taps_padded(ax, ox), tz.count * ty.count * tx.count);
         for (i64 z = 0; z < tz.count; ++z)
           for (i64 y = 0; y < ty.count; ++y)
@@ -251,7 +251,7 @@ std::vector<Tensor> evaluate(const MaxPool& op, std::span<const Tensor> inputs) 
 
 std::vector<Fact> infer(const AvgPool& op, std::span<const Fact> inputs) {
   check_arity(inputs, 1, 1);
-  check_float(inputs);
+  check_pooled_type(inputs);
   return {Fact(inputs[0].type.element, infer_pool(op.window, op.kernel, op.rounding_type, inputs[0].type.shape))};
 }
 
@@ -266,7 +266,7 @@ std::vector<Tensor> evaluate(const AvgPool& op, std::span<const Tensor> inputs) 
 
 std::vector<Fact> infer(const LpPool& op, std::span<const Fact> inputs) {
   check_arity(inputs, 1, 1);
-  check_float(inputs);
+  check_pooled_type(inputs);
   SACCADE_CHECK(op.p >= 1, invalid_model, "p is {}", op.p);
   return {Fact(inputs[0].type.element, infer_pool(op.window, op.kernel, op.rounding_type, inputs[0].type.shape))};
 }

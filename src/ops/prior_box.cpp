@@ -12,7 +12,7 @@ namespace {
 
 using i64 = std::int64_t;
 
-constexpr i64 kMaxBoxes = i64{1} << 26, kMaxExtent = i64{1} << 24;
+constexpr i64 kMaxBoxes = i64{1} << 26, kMaxPriorSize = i64{1} << 24;
 constexpr double kSameRatio = 1e-6;
 
 // A box about the centre of a cell, in pixels. edge_clip: what leaves the image on the box's own side is cut off.
@@ -35,7 +35,7 @@ std::vector<double> distinct_ratios(const PriorBox& op) {
 // `square`: of a whole number of pixels.
 void add_dense_boxes(double size, double density, double ratio, bool square, std::vector<CellBox>& boxes) {
   const auto count = static_cast<i64>(density);
-  SACCADE_CHECK(count >= 1 && count <= 4096 && size >= 0 && size <= static_cast<double>(kMaxExtent), invalid_model, "a fixed size of {} with a density of {}", size, density);
+  SACCADE_CHECK(count >= 1 && count <= 4096 && size >= 0 && size <= static_cast<double>(kMaxPriorSize), invalid_model, "a fixed size of {} with a density of {}", size, density);
   const double shift = std::floor(size / static_cast<double>(count)), half = std::floor(std::floor(size) / 2), root = std::sqrt(ratio);
   SACCADE_CHECK(static_cast<i64>(boxes.size()) + count * count <= kMaxBoxes, invalid_model, "more than {} boxes a cell", kMaxBoxes);
   for (i64 row = 0; row < count; ++row)
@@ -78,16 +78,16 @@ std::vector<CellBox> cell_boxes(const PriorBox& op, double image_height) {
   return boxes;
 }
 
-struct Grid {
+struct PriorGrid {
   i64 height, width, image_height, image_width;
 };
 
-Grid read_grid(std::span<const Tensor> inputs) {
+PriorGrid read_grid(std::span<const Tensor> inputs) {
   std::vector<i64> sizes[2];
   for (std::size_t i = 0; i < 2; ++i) {
     sizes[i] = to_i64(inputs[i]);
     SACCADE_CHECK(sizes[i].size() == 2, invalid_model, "input {} of {} elements, two sizes are needed", i, sizes[i].size());
-    for (const i64 size : sizes[i]) SACCADE_CHECK(size >= static_cast<i64>(i) && size <= kMaxExtent, invalid_model, "input {} holds a size of {}", i, size);
+    for (const i64 size : sizes[i]) SACCADE_CHECK(size >= static_cast<i64>(i) && size <= kMaxPriorSize, invalid_model, "input {} holds a size of {}", i, size);
   }
   return {sizes[0][0], sizes[0][1], sizes[1][0], sizes[1][1]};
 }
@@ -124,7 +124,7 @@ void fill_variances(float* row, i64 boxes, const std::vector<double>& variance) 
 std::vector<Fact> infer(const PriorBox& op, std::span<const Fact> inputs) { return infer_boxes(inputs, cell_boxes(op, 1).size(), op.variance.size()); }
 
 std::vector<Tensor> evaluate(const PriorBox& op, std::span<const Tensor> inputs) {
-  const Grid grid = read_grid(inputs);
+  const PriorGrid grid = read_grid(inputs);
   const auto image_h = static_cast<double>(grid.image_height), image_w = static_cast<double>(grid.image_width);
   const std::vector<CellBox> boxes = cell_boxes(op, image_h);
   const i64 count = box_count(grid.height, grid.width, boxes.size());
@@ -157,7 +157,7 @@ std::vector<Fact> infer(const PriorBoxClustered& op, std::span<const Fact> input
 }
 
 std::vector<Tensor> evaluate(const PriorBoxClustered& op, std::span<const Tensor> inputs) {
-  const Grid grid = read_grid(inputs);
+  const PriorGrid grid = read_grid(inputs);
   const i64 count = box_count(grid.height, grid.width, op.width.size());
   Tensor out(ElementType::f32, {2, 4 * count});
   if (count == 0) return {out};

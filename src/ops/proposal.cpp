@@ -12,14 +12,14 @@ namespace {
 
 using i64 = std::int64_t;
 
-constexpr i64 kMaxRegions = i64{1} << 24, kMaxExtent = i64{1} << 24;
+constexpr i64 kMaxRegions = i64{1} << 24, kMaxImageSize = i64{1} << 24;
 
-struct Box {
+struct Anchor {
   double x1, y1, x2, y2;
 };
 
-struct Candidate {
-  Box box;
+struct Region {
+  Anchor box;
   double score;
 };
 
@@ -29,7 +29,7 @@ i64 anchor_count(const Proposal& op) {
 }
 
 void check_attributes(const Proposal& op) {
-  SACCADE_CHECK(op.base_size >= 0 && op.base_size <= kMaxExtent && op.feat_stride >= 1 && op.feat_stride <= kMaxExtent, invalid_model, "base_size is {}, feat_stride {}", op.base_size, op.feat_stride);
+  SACCADE_CHECK(op.base_size >= 0 && op.base_size <= kMaxImageSize && op.feat_stride >= 1 && op.feat_stride <= kMaxImageSize, invalid_model, "base_size is {}, feat_stride {}", op.base_size, op.feat_stride);
   SACCADE_CHECK(op.pre_nms_topn >= 1 && op.post_nms_topn >= 1 && op.post_nms_topn <= kMaxRegions, invalid_model, "pre_nms_topn is {}, post_nms_topn {}", op.pre_nms_topn, op.post_nms_topn);
   SACCADE_CHECK(op.box_size_scale != 0 && op.box_coordinate_scale != 0, invalid_model, "a scale of boxes is 0");
 }
@@ -41,10 +41,10 @@ struct Style {
   explicit Style(const Proposal& op) : offset(op.framework == "tensorflow" ? 0 : 1), tensorflow(op.framework == "tensorflow") {}
 };
 
-std::vector<Box> make_anchors(const Proposal& op, const Style& style) {
+std::vector<Anchor> make_anchors(const Proposal& op, const Style& style) {
   const auto base = static_cast<double>(op.base_size);
   const double centre = (base - style.offset) / 2, shift = style.tensorflow ? base / 2 : 0;
-  std::vector<Box> anchors;
+  std::vector<Anchor> anchors;
   for (const double ratio : op.ratio) {
     double w = std::sqrt(base * base / ratio), h = w * ratio;
     if (!style.tensorflow) {
@@ -59,14 +59,14 @@ std::vector<Box> make_anchors(const Proposal& op, const Style& style) {
   return anchors;
 }
 
-void clip(Box& b, double width, double height) {
+void clip(Anchor& b, double width, double height) {
   b.x1 = std::max(0.0, std::min(b.x1, width));
   b.y1 = std::max(0.0, std::min(b.y1, height));
   b.x2 = std::max(0.0, std::min(b.x2, width));
   b.y2 = std::max(0.0, std::min(b.y2, height));
 }
 
-double overlap(const Box& a, const Box& b, double offset) {
+double overlap(const Anchor& a, const Anchor& b, double offset) {
   if (!(a.x1 <= b.x2 && a.y1 <= b.y2 && b.x1 <= a.x2 && b.y1 <= a.y2)) return 0;
   const double w = std::max(0.0, std::min(a.x2, b.x2) - std::max(a.x1, b.x1) + offset), h = std::max(0.0, std::min(a.y2, b.y2) - std::max(a.y1, b.y1) + offset);
   const double area_a = (a.x2 - a.x1 + offset) * (a.y2 - a.y1 + offset), area_b = (b.x2 - b.x1 + offset) * (b.y2 - b.y1 + offset);
@@ -78,16 +78,16 @@ struct ImageInfo {
 };
 
 // All anchors of all places, moved. `scores` and `deltas` are those of one image.
-std::vector<Candidate> enumerate(const Proposal& op, const Style& style, const ImageInfo& image, const double* scores, const double* deltas, i64 h, i64 w) {
-  const std::vector<Box> anchors = make_anchors(op, style);
+std::vector<Region> enumerate(const Proposal& op, const Style& style, const ImageInfo& image, const double* scores, const double* deltas, i64 h, i64 w) {
+  const std::vector<Anchor> anchors = make_anchors(op, style);
   const i64 area = h * w;
-  std::vector<Candidate> candidates;
+  std::vector<Region> candidates;
   candidates.reserve(anchors.size() * static_cast<std::size_t>(area));
   for (i64 y = 0; y < h; ++y)
     for (i64 x = 0; x < w; ++x)
       for (std::size_t a = 0; a < anchors.size(); ++a) {
         const auto at_x = static_cast<double>((style.tensorflow ? y : x) * op.feat_stride), at_y = static_cast<double>((style.tensorflow ? x : y) * op.feat_stride);
-        Box b{at_x + anchors[a].x1, at_y + anchors[a].y1, at_x + anchors[a].x2, at_y + anchors[a].y2};
+        Anchor b{at_x + anchors[a].x1, at_y + anchors[a].y1, at_x + anchors[a].x2, at_y + anchors[a].y2};
         if (style.tensorflow) clip(b, image.width, image.height);
         const double* d = deltas + static_cast<i64>(a) * 4 * area + y * w + x;
         const double box_w = b.x2 - b.x1 + style.offset, box_h = b.y2 - b.y1 + style.offset;
@@ -103,7 +103,7 @@ std::vector<Candidate> enumerate(const Proposal& op, const Style& style, const I
 }
 
 // The indices of those that stay, best first.
-std::vector<std::size_t> suppress(const std::vector<Candidate>& sorted, std::size_t considered, const Proposal& op, const Style& style) {
+std::vector<std::size_t> suppress(const std::vector<Region>& sorted, std::size_t considered, const Proposal& op, const Style& style) {
   std::vector<std::size_t> kept;
   for (std::size_t i = 0; i < considered && static_cast<i64>(kept.size()) < op.post_nms_topn; ++i)
     if (std::none_of(kept.begin(), kept.end(), [&](std::size_t k) { return overlap(sorted[k].box, sorted[i].box, style.offset) > op.nms_thresh; })) kept.push_back(i);
@@ -146,13 +146,13 @@ std::vector<Tensor> evaluate(const Proposal& op, std::span<const Tensor> inputs)
   const i64 area = s[2] * s[3], regions = s[0] * op.post_nms_topn;
   std::vector<double> boxes(static_cast<std::size_t>(regions * 5)), probabilities(static_cast<std::size_t>(regions));
   for (i64 n = 0; n < s[0]; ++n) {
-    std::vector<Candidate> candidates = enumerate(op, style, image, scores.data() + (2 * n + 1) * anchors * area, deltas.data() + 4 * n * anchors * area, s[2], s[3]);
-    std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+    std::vector<Region> candidates = enumerate(op, style, image, scores.data() + (2 * n + 1) * anchors * area, deltas.data() + 4 * n * anchors * area, s[2], s[3]);
+    std::stable_sort(candidates.begin(), candidates.end(), [](const Region& a, const Region& b) { return a.score > b.score; });
     const std::size_t considered = std::min(candidates.size(), static_cast<std::size_t>(op.pre_nms_topn));
     i64 row = n * op.post_nms_topn;
     const auto kept = suppress(candidates, considered, op, style);
     for (const std::size_t k : kept) {
-      Box b = candidates[k].box;
+      Anchor b = candidates[k].box;
       if (op.clip_after_nms) clip(b, image.width, image.height);
       if (op.normalize) b = {b.x1 / image.width, b.y1 / image.height, b.x2 / image.width, b.y2 / image.height};
       const double numbers[] = {static_cast<double>(n), b.x1, b.y1, b.x2, b.y2};

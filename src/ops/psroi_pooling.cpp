@@ -13,11 +13,11 @@ namespace {
 
 using i64 = std::int64_t;
 
-constexpr i64 kMaxSize = i64{1} << 16;
+constexpr i64 kMaxPooledSize = i64{1} << 16;
 
 i64 channels_needed(const PsRoiPooling& op) {
   for (const i64 size : {op.output_dim, op.group_size, op.spatial_bins_x, op.spatial_bins_y})
-    SACCADE_CHECK(size >= 1 && size <= kMaxSize, invalid_model, "an attribute of {}; 1 to {} are possible", size, kMaxSize);
+    SACCADE_CHECK(size >= 1 && size <= kMaxPooledSize, invalid_model, "an attribute of {}; 1 to {} are possible", size, kMaxPooledSize);
   return op.output_dim * (op.mode == PsRoiMode::average ? op.group_size * op.group_size : op.spatial_bins_x * op.spatial_bins_y);
 }
 
@@ -124,7 +124,7 @@ namespace {
 
 void check_attributes(const DeformablePsRoiPooling& op) {
   for (const i64 size : {op.output_dim, op.group_size, op.spatial_bins_x, op.spatial_bins_y, op.part_size})
-    SACCADE_CHECK(size >= 1 && size <= kMaxSize, invalid_model, "an attribute of {}; 1 to {} are possible", size, kMaxSize);
+    SACCADE_CHECK(size >= 1 && size <= kMaxPooledSize, invalid_model, "an attribute of {}; 1 to {} are possible", size, kMaxPooledSize);
 }
 
 struct Total {

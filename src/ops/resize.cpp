@@ -13,7 +13,7 @@ namespace {
 
 using i64 = std::int64_t;
 
-constexpr i64 kMaxExtent = i64{1} << 31;
+constexpr i64 kMaxResizedExtent = i64{1} << 31;
 
 struct AxisTarget {
   i64 input = 0, output = 0;
@@ -28,7 +28,7 @@ struct AxisTarget {
 };
 
 i64 rounded_size(double size) {
-  SACCADE_CHECK(size >= 0 && size < static_cast<double>(kMaxExtent), invalid_model, "an output size of {}", size);
+  SACCADE_CHECK(size >= 0 && size < static_cast<double>(kMaxResizedExtent), invalid_model, "an output size of {}", size);
   return static_cast<i64>(size);
 }
 
@@ -39,7 +39,7 @@ std::vector<AxisTarget> targets_of(const Resize& op, const std::vector<i64>& inp
   for (std::size_t i = 0; i < input.size(); ++i) {
     AxisTarget& t = out[i];
     t.input = input[i];
-    SACCADE_CHECK(t.input < kMaxExtent, invalid_model, "a size of {}", t.input);
+    SACCADE_CHECK(t.input < kMaxResizedExtent, invalid_model, "a size of {}", t.input);
     if (op.shape_calculation == ResizeShape::scales) {
       SACCADE_CHECK(target[i] > 0 && std::isfinite(target[i]), invalid_model, "a scale of {}", target[i]);
       t.scale = target[i];
@@ -111,15 +111,15 @@ double cubic_kernel(double distance, double a) {
 }
 
 // Which inputs, with which weights, make one output of an axis: `count` entries an output, in `index` and `weight`.
-struct Taps {
+struct ResizeTaps {
   i64 count = 1;
   std::vector<i64> index;
   std::vector<double> weight;
   std::vector<char> outside;  // outputs that the extrapolation value takes
 };
 
-Taps make_taps(const Resize& op, const AxisTarget& t) {
-  Taps taps;
+ResizeTaps make_taps(const Resize& op, const AxisTarget& t) {
+  ResizeTaps taps;
   const bool narrow = op.antialias && t.scale < 1;
   const double factor = narrow ? t.scale : 1, reach = op.mode == ResizeMode::cubic ? 2 : 1;
   SACCADE_CHECK(reach / factor < 0x1p28, invalid_model, "a scale of {}", t.scale);
@@ -160,7 +160,7 @@ Taps make_taps(const Resize& op, const AxisTarget& t) {
 }
 
 template <class T>
-std::vector<T> resample(const std::vector<T>& x, i64 outer, i64 input, i64 inner, const Taps& taps, i64 output) {
+std::vector<T> resample(const std::vector<T>& x, i64 outer, i64 input, i64 inner, const ResizeTaps& taps, i64 output) {
   std::vector<T> y(static_cast<std::size_t>(outer * output * inner));
   for (i64 n = 0; n < outer; ++n)
     for (i64 o = 0; o < output; ++o) {
@@ -199,7 +199,7 @@ Tensor run(const Resize& op, const Tensor& in, const std::vector<std::size_t>& a
   std::vector<std::pair<std::size_t, std::vector<char>>> outside;
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const AxisTarget& t = targets[i];
-    const Taps taps = make_taps(op, t);
+    const ResizeTaps taps = make_taps(op, t);
     if (std::find(taps.outside.begin(), taps.outside.end(), 1) != taps.outside.end()) outside.emplace_back(axes[i], taps.outside);
     i64 outer = 1, inner = 1;
     for (std::size_t d = 0; d < current.size(); ++d) (d < axes[i] ? outer : inner) *= d == axes[i] ? 1 : current[d];

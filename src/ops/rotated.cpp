@@ -15,7 +15,7 @@ namespace {
 
 using i64 = std::int64_t;
 
-constexpr i64 kMaxPooled = i64{1} << 16, kMaxSamples = i64{1} << 12;
+constexpr i64 kMaxRotatedPooled = i64{1} << 16, kMaxRotatedSamples = i64{1} << 12;
 
 struct Point {
   double x, y;
@@ -128,7 +128,7 @@ std::vector<Tensor> evaluate(const NmsRotated& op, std::span<const Tensor> input
 std::vector<Fact> infer(const RoiAlignRotated& op, std::span<const Fact> inputs) {
   check_arity(inputs, 3, 3);
   check_same_element(inputs, 0, 1);
-  SACCADE_CHECK(op.pooled_h >= 1 && op.pooled_w >= 1 && op.pooled_h <= kMaxPooled && op.pooled_w <= kMaxPooled, invalid_model,
+  SACCADE_CHECK(op.pooled_h >= 1 && op.pooled_w >= 1 && op.pooled_h <= kMaxRotatedPooled && op.pooled_w <= kMaxRotatedPooled, invalid_model,
                 "a pooled size of {} by {}", op.pooled_h, op.pooled_w);
   SACCADE_CHECK(is_float(inputs[0].type.element) && is_integer(inputs[2].type.element), invalid_model,
                 "data of element type {}, batch indices of {}", to_string(inputs[0].type.element), to_string(inputs[2].type.element));
@@ -144,7 +144,7 @@ std::vector<Tensor> evaluate(const RoiAlignRotated& op, std::span<const Tensor> 
   const Shape &x = inputs[0].shape(), &r = inputs[1].shape();
   SACCADE_CHECK(x.size() == 4 && r.size() == 2 && r[1] == 5 && inputs[2].shape() == Shape{r[0]}, invalid_model,
                 "ROIAlignRotated over {} with regions {}", to_string(x), to_string(r));
-  SACCADE_CHECK(op.sampling_ratio >= 0 && op.sampling_ratio <= kMaxSamples, invalid_model, "sampling_ratio is {}", op.sampling_ratio);
+  SACCADE_CHECK(op.sampling_ratio >= 0 && op.sampling_ratio <= kMaxRotatedSamples, invalid_model, "sampling_ratio is {}", op.sampling_ratio);
   const i64 c = x[1], h = x[2], w = x[3];
   const Shape shape{r[0], c, op.pooled_h, op.pooled_w};
   std::vector<double> out(wide_count(shape));
@@ -153,7 +153,7 @@ std::vector<Tensor> evaluate(const RoiAlignRotated& op, std::span<const Tensor> 
   if (out.empty() || data.empty()) return {from_f64(inputs[0].type(), shape, out)};
   const auto samples = [&](double size, i64 bins) {
     const double count = op.sampling_ratio > 0 ? static_cast<double>(op.sampling_ratio) : std::ceil(size / static_cast<double>(bins));
-    SACCADE_CHECK(count <= static_cast<double>(kMaxSamples), unsupported, "{} samples a bin", count);
+    SACCADE_CHECK(count <= static_cast<double>(kMaxRotatedSamples), unsupported, "{} samples a bin", count);
     return static_cast<i64>(std::max(count, 0.0));
   };
   for (i64 n = 0; n < r[0]; ++n) {

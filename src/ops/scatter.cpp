@@ -11,7 +11,7 @@
 namespace saccade::ops {
 namespace {
 
-std::int64_t checked(std::int64_t index, std::int64_t size) {
+std::int64_t checked_position(std::int64_t index, std::int64_t size) {
   SACCADE_CHECK(index >= -size && index < size, invalid_argument, "index {} is outside of a dimension of {}", index, size);
   return index < 0 ? index + size : index;
 }
@@ -124,7 +124,7 @@ std::vector<Tensor> evaluate(const ScatterUpdate&, std::span<const Tensor> input
   const char* from = static_cast<const char*>(inputs[2].raw());
   for (std::int64_t o = 0; o < outer; ++o)
     for (auto p : picks) {
-      std::memcpy(static_cast<char*>(out.raw()) + (o * data[axis] + checked(p, data[axis])) * block, from, static_cast<std::size_t>(block));
+      std::memcpy(static_cast<char*>(out.raw()) + (o * data[axis] + checked_position(p, data[axis])) * block, from, static_cast<std::size_t>(block));
       from += block;
     }
   return {out};
@@ -150,7 +150,7 @@ std::vector<Tensor> evaluate(const ScatterElementsUpdate& op, std::span<const Te
     IndexWalk walk(shape);
     std::int64_t i = 0;
     do {
-      targets.push_back({walk.offset(strides) + (checked(picks[static_cast<std::size_t>(i)], data.shape()[axis]) - walk[axis]) * strides[axis], i});
+      targets.push_back({walk.offset(strides) + (checked_position(picks[static_cast<std::size_t>(i)], data.shape()[axis]) - walk[axis]) * strides[axis], i});
       ++i;
     } while (walk.next());
   }
@@ -178,7 +178,7 @@ std::vector<Tensor> evaluate(const ScatterNDUpdate& op, std::span<const Tensor> 
   std::vector<Target> targets;
   for (std::int64_t i = 0; i < count; ++i) {
     std::int64_t offset = 0;
-    for (std::size_t k = 0; k < tuple; ++k) offset += checked(picks[static_cast<std::size_t>(i) * tuple + k], data[k]) * strides[k];
+    for (std::size_t k = 0; k < tuple; ++k) offset += checked_position(picks[static_cast<std::size_t>(i) * tuple + k], data[k]) * strides[k];
     for (std::int64_t e = 0; e < block; ++e) targets.push_back({offset + e, i * block + e});
   }
   Tensor updates = inputs[2];

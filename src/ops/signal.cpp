@@ -7,6 +7,7 @@
 #include <complex>
 #include <numbers>
 
+#include "ops/contents.h"
 #include "ops/inference.h"
 #include "ops/widened.h"
 
@@ -64,13 +65,6 @@ struct Fourier {
   std::vector<Complex> roots, in, out, scratch;
 };
 
-std::optional<i64> known_scalar(std::span<const Fact> inputs, std::size_t i) {
-  const auto values = known_integers(inputs, i);
-  if (!values) return std::nullopt;
-  SACCADE_CHECK(values->size() == 1, invalid_model, "input {} holds {} elements, a scalar is needed", i, values->size());
-  return (*values)[0];
-}
-
 i64 scalar(std::span<const Tensor> inputs, std::size_t i) {
   SACCADE_CHECK(inputs[i].size() == 1, invalid_model, "input {} of shape {}, a scalar is needed", i, to_string(inputs[i].shape()));
   return element_as_i64(inputs[i], 0);
@@ -86,7 +80,7 @@ void check_length(i64 length) { SACCADE_CHECK(length >= 1 && length <= kMaxLengt
 i64 default_length(const Dft& op, i64 size) { return op.inverse && op.onesided ? 2 * (size - 1) : size; }
 i64 output_length(const Dft& op, i64 length) { return op.onesided && !op.inverse ? length / 2 + 1 : length; }
 
-void check_float(std::span<const Fact> inputs) {
+void check_signal_type(std::span<const Fact> inputs) {
   SACCADE_CHECK(is_float(inputs[0].type.element), invalid_model, "data of element type {}", to_string(inputs[0].type.element));
 }
 
@@ -94,7 +88,7 @@ void check_float(std::span<const Fact> inputs) {
 
 std::vector<Fact> infer(const Dft& op, std::span<const Fact> inputs) {
   check_arity(inputs, 1, 3);
-  check_float(inputs);
+  check_signal_type(inputs);
   PartialShape out = inputs[0].type.shape;
   if (!out.ranked()) return {Fact(inputs[0].type)};
   SACCADE_CHECK(out.rank() >= 2, invalid_model, "data of shape {}", to_string(out));
@@ -165,7 +159,7 @@ std::vector<Tensor> evaluate(const Dft& op, std::span<const Tensor> inputs) {
 
 std::vector<Fact> infer(const Stft& op, std::span<const Fact> inputs) {
   check_arity(inputs, 2, 4);
-  check_float(inputs);
+  check_signal_type(inputs);
   check_same_element(inputs, 0, 2);
   const PartialShape& x = inputs[0].type.shape;
   SACCADE_CHECK(!x.ranked() || x.rank() == 2 || x.rank() == 3, invalid_model, "a signal of shape {}", to_string(x));

@@ -12,15 +12,15 @@ namespace {
 
 using i64 = std::int64_t;
 
-constexpr i64 kMaxExtent = i64{1} << 31;
+constexpr i64 kMaxUnpooledExtent = i64{1} << 31;
 
-i64 at(const std::vector<i64>& list, std::size_t axis, i64 otherwise) { return axis < list.size() ? list[axis] : otherwise; }
+i64 entry_or(const std::vector<i64>& list, std::size_t axis, i64 otherwise) { return axis < list.size() ? list[axis] : otherwise; }
 
 i64 natural_size(const MaxUnpool& op, std::size_t axis, i64 input) {
-  const i64 stride = at(op.window.strides, axis, 1), kernel = op.kernel[axis], begin = at(op.window.pads_begin, axis, 0),
-            end = at(op.window.pads_end, axis, 0);
-  SACCADE_CHECK(stride >= 1 && stride < kMaxExtent && kernel >= 1 && kernel < kMaxExtent && begin >= 0 && begin < kMaxExtent && end >= 0 &&
-                    end < kMaxExtent && input < kMaxExtent,
+  const i64 stride = entry_or(op.window.strides, axis, 1), kernel = op.kernel[axis], begin = entry_or(op.window.pads_begin, axis, 0),
+            end = entry_or(op.window.pads_end, axis, 0);
+  SACCADE_CHECK(stride >= 1 && stride < kMaxUnpooledExtent && kernel >= 1 && kernel < kMaxUnpooledExtent && begin >= 0 && begin < kMaxUnpooledExtent && end >= 0 &&
+                    end < kMaxUnpooledExtent && input < kMaxUnpooledExtent,
                 invalid_model, "a window's attributes are out of range");
   const i64 size = stride * (input - 1) + kernel - begin - end;
   SACCADE_CHECK(size >= 0, invalid_model, "an output of {} elements", size);
@@ -89,8 +89,8 @@ std::vector<Tensor> evaluate(const MaxUnpool& op, std::span<const Tensor> inputs
 std::vector<Fact> infer(const RoiPooling& op, std::span<const Fact> inputs) {
   check_arity(inputs, 2, 2);
   check_same_element(inputs, 0, 1);
-  SACCADE_CHECK(op.output_roi.size() == 2 && op.output_roi[0] >= 1 && op.output_roi[1] >= 1 && op.output_roi[0] < kMaxExtent &&
-                    op.output_roi[1] < kMaxExtent,
+  SACCADE_CHECK(op.output_roi.size() == 2 && op.output_roi[0] >= 1 && op.output_roi[1] >= 1 && op.output_roi[0] < kMaxUnpooledExtent &&
+                    op.output_roi[1] < kMaxUnpooledExtent,
                 invalid_model, "output_roi must be two positive sizes");
   const PartialShape &x = inputs[0].type.shape, &rois = inputs[1].type.shape;
   SACCADE_CHECK((!x.ranked() || x.rank() == 4) && (!rois.ranked() || rois.rank() == 2), invalid_model, "ROIPooling over {} with regions {}",
@@ -107,14 +107,14 @@ std::vector<Tensor> evaluate(const RoiPooling& op, std::span<const Tensor> input
   SACCADE_CHECK(x.size() == 4 && r.size() == 2 && r[1] == 5 && op.output_roi.size() == 2, invalid_model,
                 "ROIPooling over {} with regions {}", to_string(x), to_string(r));
   const i64 c = x[1], h = x[2], w = x[3], ph = op.output_roi[0], pw = op.output_roi[1];
-  SACCADE_CHECK(h < kMaxExtent && w < kMaxExtent && ph >= 1 && pw >= 1, invalid_model, "ROIPooling sizes are out of range");
+  SACCADE_CHECK(h < kMaxUnpooledExtent && w < kMaxUnpooledExtent && ph >= 1 && pw >= 1, invalid_model, "ROIPooling sizes are out of range");
   const std::vector<double> data = to_f64(inputs[0]), rois = to_f64(inputs[1]);
   const Shape shape{r[0], c, ph, pw};
   std::vector<double> out(wide_count(shape));
   std::size_t to = 0;
   const auto pixel = [&](double v) {
-    if (std::isnan(v)) return -kMaxExtent;
-    return static_cast<i64>(std::clamp(std::round(v), -static_cast<double>(kMaxExtent), static_cast<double>(kMaxExtent)));
+    if (std::isnan(v)) return -kMaxUnpooledExtent;
+    return static_cast<i64>(std::clamp(std::round(v), -static_cast<double>(kMaxUnpooledExtent), static_cast<double>(kMaxUnpooledExtent)));
   };
   for (i64 n = 0; n < r[0] && !out.empty(); ++n) {
     const double* roi = rois.data() + n * 5;

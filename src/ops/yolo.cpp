@@ -12,14 +12,14 @@ namespace {
 
 using i64 = std::int64_t;
 
-constexpr i64 kMaxSize = i64{1} << 20;
+constexpr i64 kMaxRegionSize = i64{1} << 20;
 
 struct Regions {
   i64 count, entries;  // entries: channels of one region
 };
 
 Regions regions_of(const RegionYolo& op) {
-  SACCADE_CHECK(op.coords >= 2 && op.coords <= kMaxSize && op.classes >= 0 && op.classes <= kMaxSize && op.num >= 1 && op.num <= kMaxSize, invalid_model, "coords is {}, classes {}, num {}",
+  SACCADE_CHECK(op.coords >= 2 && op.coords <= kMaxRegionSize && op.classes >= 0 && op.classes <= kMaxRegionSize && op.num >= 1 && op.num <= kMaxRegionSize, invalid_model, "coords is {}, classes {}, num {}",
                 op.coords, op.classes, op.num);
   return {op.do_softmax ? op.num : static_cast<i64>(op.mask.size()), op.coords + 1 + op.classes};
 }
@@ -44,7 +44,7 @@ PartialShape merged(const RegionYolo& op, const PartialShape& shape) {
 }
 
 i64 checked_stride(const ReorgYolo& op, const PartialShape& shape) {
-  SACCADE_CHECK(op.stride >= 1 && op.stride <= kMaxSize, invalid_model, "stride is {}", op.stride);
+  SACCADE_CHECK(op.stride >= 1 && op.stride <= kMaxRegionSize, invalid_model, "stride is {}", op.stride);
   SACCADE_CHECK(!shape.ranked() || shape.rank() == 4, invalid_model, "data of shape {}", to_string(shape));
   for (std::size_t d = 1; shape.ranked() && d < 4; ++d) {
     const i64 by = d == 1 ? op.stride * op.stride : op.stride;

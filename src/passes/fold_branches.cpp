@@ -30,7 +30,7 @@ std::vector<ValueId> inlined(Edit& edit, const Graph& body, std::span<const Valu
   return outputs;
 }
 
-void fold(Graph& graph, PassContext& context) {
+void fold_branches_of(Graph& graph, PassContext& context) {
   for (NodeId id : graph.order()) {
     const auto* op = graph[id].op.as<ops::If>();
     if (!op) continue;
@@ -52,6 +52,6 @@ void fold(Graph& graph, PassContext& context) {
 
 }  // namespace
 
-Pass fold_branches() { return {"fold_branches", {}, fold}; }
+Pass fold_branches() { return {"fold_branches", {}, fold_branches_of}; }
 
 }  // namespace saccade::passes

@@ -73,7 +73,7 @@ void replace_outputs(Graph& graph, const Node& node, std::vector<Tensor> results
     if (graph.use_count(outputs[i]) > 0) edit.replace(outputs[i], edit.constant(std::move(results[i]), graph[outputs[i]].name));
 }
 
-void fold(Graph& graph, PassContext& context) {
+void fold_constants_of(Graph& graph, PassContext& context) {
   for (NodeId id : graph.order()) {
     const Node& node = graph[id];
     if (std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId v) { return graph.use_count(v) == 0; })) continue;
@@ -104,6 +104,6 @@ void fold(Graph& graph, PassContext& context) {
 
 }  // namespace
 
-Pass fold_constants() { return {"fold_constants", {}, fold}; }
+Pass fold_constants() { return {"fold_constants", {}, fold_constants_of}; }
 
 }  // namespace saccade::passes

@@ -8,7 +8,7 @@
 namespace saccade::passes {
 namespace {
 
-void fold(Graph& graph, PassContext& context) {
+void fold_loops_of(Graph& graph, PassContext& context) {
   for (NodeId id : graph.order()) {
     if (!graph[id].op.is<ops::Loop>()) continue;
     Edit edit(graph);
@@ -27,6 +27,6 @@ void fold(Graph& graph, PassContext& context) {
 
 }  // namespace
 
-Pass fold_loops() { return {"fold_loops", {}, fold}; }
+Pass fold_loops() { return {"fold_loops", {}, fold_loops_of}; }
 
 }  // namespace saccade::passes

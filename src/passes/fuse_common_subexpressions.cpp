@@ -11,14 +11,14 @@ namespace {
 
 constexpr std::int64_t kMaxCompared = 64;
 
-void fuse(Graph& graph, PassContext& context) {
+void fuse_equal_nodes(Graph& graph, PassContext& context) {
   std::map<std::string, ValueId> constants;
   const auto identity = [&](ValueId v) {
     if (!v.valid()) return v;
     const Tensor& t = graph.constant(v);
     if (!graph[v].is_constant() || t.size() > kMaxCompared) return v;
     std::string key(to_string(t.type()));
-    key += to_string(t.shape());
+    key += saccade::to_string(t.shape());
     key.append(static_cast<const char*>(t.raw()), t.size_bytes());
     return constants.emplace(std::move(key), v).first->second;
   };
@@ -44,6 +44,6 @@ void fuse(Graph& graph, PassContext& context) {
 
 }  // namespace
 
-Pass fuse_common_subexpressions() { return {"fuse_common_subexpressions", {}, fuse}; }
+Pass fuse_common_subexpressions() { return {"fuse_common_subexpressions", {}, fuse_equal_nodes}; }
 
 }  // namespace saccade::passes

@@ -70,7 +70,7 @@ std::optional<Found> find(const Graph& g, const Node& to_space) {
   return std::nullopt;
 }
 
-void fuse(Graph& graph, PassContext& context) {
+void fuse_dilated_convolutions(Graph& graph, PassContext& context) {
   for (const NodeId id : graph.order()) {
     if (!graph[id].alive || !graph[id].op.is<ops::BatchToSpace>()) continue;
     const Node to_space = graph[id];  // copies: adding nodes moves them
@@ -126,6 +126,6 @@ void fuse(Graph& graph, PassContext& context) {
 
 }  // namespace
 
-Pass fuse_dilation() { return {"fuse_dilation", {}, fuse}; }
+Pass fuse_dilation() { return {"fuse_dilation", {}, fuse_dilated_convolutions}; }
 
 }  // namespace saccade::passes

@@ -22,7 +22,7 @@ using graph::ValueId;
 
 namespace {
 
-std::size_t index(ValueId v) { return static_cast<std::size_t>(v.index); }
+std::size_t value_index(ValueId v) { return static_cast<std::size_t>(v.index); }
 
 std::vector<int> natural(std::size_t rank) {
   std::vector<int> order(rank);
@@ -83,15 +83,15 @@ class Chooser {
  private:
   std::size_t rank(ValueId v) const { return g_.type(v).shape.rank(); }
   Shape shape(ValueId v) const { return g_.type(v).shape.shape(); }
-  const std::vector<int>& order(ValueId v) const { return out_.order[index(v)]; }
+  const std::vector<int>& order(ValueId v) const { return out_.order[value_index(v)]; }
 
   void set(ValueId v, std::vector<int> order) {
     const Shape dims = shape(v);
     const std::int64_t inner = order.empty() ? 1 : dims[static_cast<std::size_t>(order.back())];
     // rows of channels start at vector boundaries, unless somebody would like to see them without gaps
     const bool padded = !is_natural(order) && inner > 16 && dims.size() == 4 && !seen_as_view(v);
-    out_.pitch[index(v)] = padded ? (inner + 15) / 16 * 16 : inner;
-    out_.order[index(v)] = std::move(order);
+    out_.pitch[value_index(v)] = padded ? (inner + 15) / 16 * 16 : inner;
+    out_.order[value_index(v)] = std::move(order);
   }
 
   bool seen_as_view(ValueId v) const {
@@ -148,19 +148,19 @@ class Chooser {
   void want_outputs() {
     for (std::size_t i = 0; i < g_.outputs().size(); ++i) {
       const ValueId v = g_.outputs()[i].value;
-      if (!g_[v].producer.valid() || out_.wanted[index(v)]) continue;
-      out_.wanted[index(v)] = Wanted{ValueId{}, static_cast<int>(i), 0, dense_strides(shape(v))};
+      if (!g_[v].producer.valid() || out_.wanted[value_index(v)]) continue;
+      out_.wanted[value_index(v)] = Wanted{ValueId{}, static_cast<int>(i), 0, dense_strides(shape(v))};
     }
   }
 
   // The place of a node's output as far as it is decided here: a wanted one, or a buffer of its own.
   Wanted place_of(ValueId v) const {
-    const auto& wanted = out_.wanted[index(v)];
+    const auto& wanted = out_.wanted[value_index(v)];
     if (wanted && suits(wanted->strides, shape(v), order(v))) return *wanted;
     return Wanted{v, -1, 0, out_.own_strides(v, shape(v))};
   }
 
-  bool can_move(ValueId v) const { return v.valid() && g_[v].producer.valid() && !out_.wanted[index(v)]; }
+  bool can_move(ValueId v) const { return v.valid() && g_[v].producer.valid() && !out_.wanted[value_index(v)]; }
 
   void want_inputs(const Node& node) {
     const std::string_view name = node.op.name();
@@ -171,21 +171,21 @@ class Chooser {
       std::unordered_set<std::int32_t> seen;
       for (ValueId in : node.inputs) {
         if (can_move(in) && seen.insert(in.index).second)
-          out_.wanted[index(in)] = Wanted{whole.root, whole.output, whole.offset + at * whole.strides[axis], whole.strides};
+          out_.wanted[value_index(in)] = Wanted{whole.root, whole.output, whole.offset + at * whole.strides[axis], whole.strides};
         at += shape(in)[axis];
       }
     } else if (any_of(name, {"Reshape", "Squeeze", "Unsqueeze"})) {
-      const auto& wanted = out_.wanted[index(node.outputs[0])];
+      const auto& wanted = out_.wanted[value_index(node.outputs[0])];
       if (!wanted || !can_move(node.inputs[0])) return;
       if (auto strides = view_strides(shape(node.outputs[0]), wanted->strides, shape(node.inputs[0])))
-        out_.wanted[index(node.inputs[0])] = Wanted{wanted->root, wanted->output, wanted->offset, std::move(*strides)};
+        out_.wanted[value_index(node.inputs[0])] = Wanted{wanted->root, wanted->output, wanted->offset, std::move(*strides)};
     } else if (name == "Transpose") {
-      const auto& wanted = out_.wanted[index(node.outputs[0])];
+      const auto& wanted = out_.wanted[value_index(node.outputs[0])];
       if (!wanted || !can_move(node.inputs[0])) return;
       const auto perm = to_i64(g_.constant(node.inputs[1]));
       Wanted in = *wanted;
       for (std::size_t d = 0; d < perm.size(); ++d) in.strides[static_cast<std::size_t>(perm[d])] = wanted->strides[d];
-      out_.wanted[index(node.inputs[0])] = std::move(in);
+      out_.wanted[value_index(node.inputs[0])] = std::move(in);
     } else if (any_of(name, {"Split", "VariadicSplit"})) {
       want_split(node);
     }
@@ -195,15 +195,15 @@ class Chooser {
   void want_split(const Node& node) {
     if (!can_move(node.inputs[0]) || !g_.constant(node.inputs[1]).defined()) return;
     const auto axis = ops::normal_axis(element_as_i64(g_.constant(node.inputs[1]), 0), rank(node.inputs[0]));
-    const auto& first = out_.wanted[index(node.outputs[0])];
+    const auto& first = out_.wanted[value_index(node.outputs[0])];
     if (!first) return;
     std::int64_t at = 0;
     for (ValueId out : node.outputs) {
-      const auto& w = out_.wanted[index(out)];
+      const auto& w = out_.wanted[value_index(out)];
       if (!w || w->root != first->root || w->output != first->output || w->strides != first->strides || w->offset != first->offset + at * first->strides[axis]) return;
       at += shape(out)[axis];
     }
-    out_.wanted[index(node.inputs[0])] = *first;
+    out_.wanted[value_index(node.inputs[0])] = *first;
   }
 
   const Graph& g_;

@@ -18,8 +18,8 @@ using graph::ValueId;
 
 namespace {
 
-std::size_t index(ValueId v) { return static_cast<std::size_t>(v.index); }
-std::size_t index(NodeId n) { return static_cast<std::size_t>(n.index); }
+std::size_t index_of(ValueId v) { return static_cast<std::size_t>(v.index); }
+std::size_t index_of(NodeId n) { return static_cast<std::size_t>(n.index); }
 
 Place dense_place(BufferId buffer, ElementType type, const Shape& dims) { return {buffer, type, 0, dims, dense_strides(dims)}; }
 
@@ -42,8 +42,8 @@ Lowering::Lowering(const graph::Graph& g, Machine& machine, Plan& plan)
     b.kind = Buffer::Kind::input;
     b.index = static_cast<int>(i);
     plan_.buffers.push_back(std::move(b));
-    places_[index(v)] = dense_place(static_cast<BufferId>(plan_.buffers.size() - 1), element(v), shape(v));
-    plan_.inputs.push_back(places_[index(v)]);
+    places_[index_of(v)] = dense_place(static_cast<BufferId>(plan_.buffers.size() - 1), element(v), shape(v));
+    plan_.inputs.push_back(places_[index_of(v)]);
   }
   for (std::size_t i = 0; i < g.outputs().size(); ++i) {
     Buffer b;
@@ -59,7 +59,7 @@ Lowering::Lowering(const graph::Graph& g, Machine& machine, Plan& plan)
 
 void Lowering::run() {
   const std::vector<NodeId> order = graph.order();
-  for (std::size_t i = 0; i < order.size(); ++i) positions_[index(order[i])] = i;
+  for (std::size_t i = 0; i < order.size(); ++i) positions_[index_of(order[i])] = i;
   for (NodeId id : order) {
     const Node& node = graph[id];
     current_ = &node;
@@ -68,7 +68,7 @@ void Lowering::run() {
       const auto action = std::move(it->second);
       deferred_.erase(it);
       action();
-    } else if (!absorbed_[index(id)]) {
+    } else if (!absorbed_[index_of(id)]) {
       lower(node);
     }
   }
@@ -93,7 +93,7 @@ BufferId Lowering::root_buffer(ValueId v) {
 }
 
 const Place& Lowering::place(ValueId v) {
-  Place& p = places_[index(v)];
+  Place& p = places_[index_of(v)];
   if (!p.valid()) {
     SACCADE_ASSERT(graph.constant(v).defined());
     p = constant(graph.constant(v));
@@ -104,8 +104,8 @@ const Place& Lowering::place(ValueId v) {
 Place Lowering::destination(ValueId v) {
   const Shape dims = shape(v);
   Place p{-1, element(v), 0, dims, {}};
-  const auto& wanted = layouts_.wanted[index(v)];
-  if (wanted && suits(wanted->strides, dims, layouts_.order[index(v)])) {
+  const auto& wanted = layouts_.wanted[index_of(v)];
+  if (wanted && suits(wanted->strides, dims, layouts_.order[index_of(v)])) {
     p.buffer = wanted->root.valid() ? root_buffer(wanted->root) : output_buffers_[static_cast<std::size_t>(wanted->output)];
     p.offset = wanted->offset;
     p.strides = wanted->strides;
@@ -113,7 +113,7 @@ Place Lowering::destination(ValueId v) {
     p.buffer = root_buffer(v);
     p.strides = layouts_.own_strides(v, dims);
   }
-  places_[index(v)] = p;
+  places_[index_of(v)] = p;
   return p;
 }
 
@@ -129,7 +129,7 @@ Place Lowering::destination_along(ValueId v, std::size_t axis) {
   return p;
 }
 
-void Lowering::alias(ValueId v, Place p) { places_[index(v)] = std::move(p); }
+void Lowering::alias(ValueId v, Place p) { places_[index_of(v)] = std::move(p); }
 
 Place Lowering::contiguous_along(ValueId v, std::size_t axis) {
   const Place p = place(v);
@@ -235,7 +235,7 @@ void Lowering::place_outputs() {
 }
 
 void Lowering::defer(const std::vector<NodeId>& nodes, NodeId last, std::function<void()> action) {
-  for (NodeId n : nodes) absorbed_[index(n)] = 1;
+  for (NodeId n : nodes) absorbed_[index_of(n)] = 1;
   if (last == current_->id)
     action();
   else
@@ -252,8 +252,8 @@ std::int64_t Lowering::new_bytes(const std::vector<ValueId>& values) const {
            });
   };
   for (ValueId v : values) {
-    const auto& wanted = layouts_.wanted[index(v)];
-    const bool moved = wanted && suits(wanted->strides, shape(v), layouts_.order[index(v)]);
+    const auto& wanted = layouts_.wanted[index_of(v)];
+    const bool moved = wanted && suits(wanted->strides, shape(v), layouts_.order[index_of(v)]);
     if (moved && !wanted->root.valid()) continue;
     const ValueId root = moved ? wanted->root : v;
     if (!roots.insert(root.index).second || written(root)) continue;

@@ -22,7 +22,7 @@ using graph::ValueId;
 
 namespace {
 
-std::size_t index(NodeId n) { return static_cast<std::size_t>(n.index); }
+std::size_t place_of(NodeId n) { return static_cast<std::size_t>(n.index); }
 
 std::vector<graph::GraphPtr> bodies_of(const graph::Op& op) {
   if (const auto* branch = op.as<ops::If>()) return {branch->then_body, branch->else_body};
@@ -34,7 +34,7 @@ std::vector<graph::GraphPtr> bodies_of(const graph::Op& op) {
 class Cutter {
  public:
   Cutter(const Graph& g, const std::shared_ptr<Machine>& machine) : g_(g), machine_(machine), part_(g.node_limit(), Part::rest) {
-    for (NodeId id : g.order()) part_[index(id)] = classify(g[id]);
+    for (NodeId id : g.order()) part_[place_of(id)] = classify(g[id]);
   }
 
   std::shared_ptr<const Compilation> cut() {
@@ -51,7 +51,7 @@ class Cutter {
 
   Part part_of(ValueId v) const {
     const Node* producer = g_.producer(v);
-    return producer == nullptr || g_.constant(v).defined() ? Part::head : part_[index(producer->id)];
+    return producer == nullptr || g_.constant(v).defined() ? Part::head : part_[place_of(producer->id)];
   }
 
   Part classify(const Node& node) const {
@@ -66,7 +66,7 @@ class Cutter {
   // Values of a part that a later part or the outputs need.
   bool needed_after(ValueId v, Part part) const {
     if (g_.is_output(v)) return true;
-    return std::any_of(g_[v].uses.begin(), g_[v].uses.end(), [&](const graph::Use& use) { return part_[index(use.node)] > part; });
+    return std::any_of(g_[v].uses.begin(), g_[v].uses.end(), [&](const graph::Use& use) { return part_[place_of(use.node)] > part; });
   }
 
   void build_head(Compilation& c) {
@@ -82,7 +82,7 @@ class Cutter {
     if (cut_anywhere) {
       for (ValueId v : g_.inputs()) add(v);
       for (NodeId id : g_.order())
-        if (part_[index(id)] == Part::head)
+        if (part_[place_of(id)] == Part::head)
           for (ValueId v : g_[id].outputs) add(v);
       edit.set_outputs(std::move(outputs));
       edit.remove_dead();
@@ -95,7 +95,7 @@ class Cutter {
 
   void build_dynamic(Compilation& c) {
     for (NodeId id : g_.order()) {
-      if (part_[index(id)] != Part::dynamic) continue;
+      if (part_[place_of(id)] != Part::dynamic) continue;
       const Node& node = g_[id];
       DynamicNode d{node.op, node.name, {}, c.dynamic_values, node.outputs.size(), {}};
       for (ValueId in : node.inputs) d.inputs.push_back(in.valid() ? source(in) : Source{Source::From::constant, 0, {}});
@@ -118,7 +118,7 @@ class Cutter {
       return mapped[v.index] = edit.input(g_[v].name, g_.type(v));
     };
     for (NodeId id : g_.order()) {
-      if (part_[index(id)] != Part::rest) continue;
+      if (part_[place_of(id)] != Part::rest) continue;
       const Node& node = g_[id];
       std::vector<ValueId> inputs;
       for (ValueId in : node.inputs) inputs.push_back(map_value(in));

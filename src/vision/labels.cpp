@@ -19,7 +19,7 @@
 namespace saccade::vision {
 namespace {
 
-constexpr std::uintmax_t kLargestFile = 8 << 20;
+constexpr std::uintmax_t kLargestLabelFile = 8 << 20;
 constexpr long kLargestId = 10'000'000;
 
 std::vector<std::string> split(std::string_view text, char separator) {
@@ -55,7 +55,7 @@ std::string read_text(const std::string& path) {
     const int reason = errno;
     fail(reason == ENOENT ? ErrorCode::not_found : ErrorCode::unavailable, "the label file '{}' cannot be read: {}", path, std::strerror(reason));
   }
-  SACCADE_CHECK(std::filesystem::file_size(path, error) <= kLargestFile && !error, invalid_argument, "'{}' is too large for a label file", path);
+  SACCADE_CHECK(std::filesystem::file_size(path, error) <= kLargestLabelFile && !error, invalid_argument, "'{}' is too large for a label file", path);
   std::ostringstream text;
   text << file.rdbuf();
   std::string result = text.str();

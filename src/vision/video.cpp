@@ -14,14 +14,14 @@
 namespace saccade::vision {
 namespace {
 
-std::string lower_ending(const std::filesystem::path& path) {
+std::string file_ending(const std::filesystem::path& path) {
   std::string ending = path.extension().string();
   std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return ending;
 }
 
 int codec_for(const std::filesystem::path& path) {
-  const std::string ending = lower_ending(path);
+  const std::string ending = file_ending(path);
   if (ending == ".mp4" || ending == ".mov" || ending == ".m4v" || ending == ".mkv") return cv::VideoWriter::fourcc('m', 'p', '4', 'v');
   if (ending == ".avi") return cv::VideoWriter::fourcc('X', 'V', 'I', 'D');
   fail(ErrorCode::invalid_argument, "'{}' cannot be written: video goes to .mp4, .avi, .mkv or .mov", path.string());
@@ -31,7 +31,7 @@ int codec_for(const std::filesystem::path& path) {
 
 bool is_video_path(const std::filesystem::path& path) {
   static const char* const endings[] = {".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".mts", ".3gp", ".ogv", ".h264", ".mjpeg"};
-  const std::string ending = lower_ending(path);
+  const std::string ending = file_ending(path);
   return std::find(std::begin(endings), std::end(endings), ending) != std::end(endings);
 }
 

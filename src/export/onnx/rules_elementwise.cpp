@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "export/decompose_tools.h"
 #include "export/onnx/rules.h"
 #include "ops/convert.h"
 #include "ops/cumulative.h"
@@ -25,7 +26,6 @@ using ops::BinaryKind;
 using ops::Unary;
 using ops::UnaryKind;
 
-ValueId binary(Rewriting& r, BinaryKind kind, ValueId a, ValueId b) { return r.op(Binary{kind}, {a, b}); }
 ValueId unary(Rewriting& r, UnaryKind kind, ValueId x) { return r.op(Unary::of(kind), {x}); }
 
 // Operators that differ in the name alone.
@@ -135,7 +135,7 @@ Values prelu(Rewriting& r) {
 
 Values convert(Rewriting& r);
 
-std::int64_t data_type(Rewriting& r, ElementType type) {
+std::int64_t expressible_type(Rewriting& r, ElementType type) {
   constexpr std::pair<ElementType, int> kTypes[] = {{ElementType::f32, 1},   {ElementType::u8, 2},    {ElementType::i8, 3},        {ElementType::u16, 4},         {ElementType::i16, 5},     {ElementType::i32, 6},         {ElementType::i64, 7},
                                                     {ElementType::boolean, 9}, {ElementType::f16, 10}, {ElementType::f64, 11},      {ElementType::u32, 12},        {ElementType::u64, 13},    {ElementType::bf16, 16},       {ElementType::f8e4m3fn, 17},
                                                     {ElementType::f8e4m3fnuz, 18}, {ElementType::f8e5m2, 19}, {ElementType::f8e5m2fnuz, 20}, {ElementType::u4, 21}, {ElementType::i4, 22}, {ElementType::f4e2m1, 23}};
@@ -146,13 +146,13 @@ std::int64_t data_type(Rewriting& r, ElementType type) {
 
 Values convert(Rewriting& r) {
   const ElementType to = r.type(r.out(0)).element;
-  return emit(r, "Cast", {r.in(0)}, {{"to", data_type(r, to)}});
+  return emit(r, "Cast", {r.in(0)}, {{"to", expressible_type(r, to)}});
 }
 
 Values convert_float8(Rewriting& r) {
   const auto& op = r.as<ops::ConvertFloat8>();
   if (op.destination_type == ElementType::f8e8m0) r.inexpressible("f8e8m0");
-  return emit(r, "Cast", {r.in(0)}, {{"to", data_type(r, op.destination_type)}, {"saturate", std::int64_t{op.saturate}}});
+  return emit(r, "Cast", {r.in(0)}, {{"to", expressible_type(r, op.destination_type)}, {"saturate", std::int64_t{op.saturate}}});
 }
 
 Values convert_like(Rewriting& r) { return emit(r, "CastLike", r.inputs()); }
@@ -291,7 +291,7 @@ Values fake_quantize(Rewriting& r) {
   return {r.op(ops::Select{}, {binary(r, BinaryKind::LessEqual, x, low), ol, upper})};
 }
 
-constexpr RuleRow kRules[] = {
+constexpr RuleRow kElementwiseRules[] = {
     {"Abs", renamed},        {"Acos", renamed},       {"Acosh", renamed},          {"Add", renamed},          {"ArgMax", arg_reduce},
     {"ArgMin", arg_reduce},  {"Asin", renamed},       {"Asinh", renamed},          {"Atan", renamed},         {"Atanh", renamed},
     {"BitwiseAnd", renamed}, {"BitwiseLeftShift", shift}, {"BitwiseNot", renamed}, {"BitwiseOr", renamed},    {"BitwiseRightShift", shift},
@@ -316,6 +316,6 @@ constexpr RuleRow kRules[] = {
 
 }  // namespace
 
-std::span<const RuleRow> elementwise_rules() { return kRules; }
+std::span<const RuleRow> elementwise_rules() { return kElementwiseRules; }
 
 }  // namespace saccade::exporter::onnx

@@ -296,7 +296,7 @@ Values lrn(Rewriting& r) {
   return emit(r, "LRN", {r.in(0)}, {{"alpha", op.alpha}, {"beta", op.beta}, {"bias", op.bias}, {"size", op.size}});
 }
 
-constexpr RuleRow kRules[] = {
+constexpr RuleRow kNetworkRules[] = {
     {"AvgPool", avg_pool},
     {"BatchNormInference", batch_norm},
     {"Convolution", convolution},
@@ -324,6 +324,6 @@ constexpr RuleRow kRules[] = {
 
 }  // namespace
 
-std::span<const RuleRow> network_rules() { return kRules; }
+std::span<const RuleRow> network_rules() { return kNetworkRules; }
 
 }  // namespace saccade::exporter::onnx

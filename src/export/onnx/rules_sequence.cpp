@@ -96,7 +96,7 @@ Values dft(Rewriting& r) {
 
 Values stft(Rewriting& r) { return emit(r, "STFT", r.inputs(), {{"onesided", i64{r.as<ops::Stft>().onesided}}}); }
 
-Values computed(Rewriting& r) {
+Values computed_sequence(Rewriting& r) {
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < r.count(); ++i) {
     if (r.has(i) && !r.constant(i).defined()) r.inexpressible("inputs that are not known before a run");
@@ -129,13 +129,13 @@ Values ngrams(Rewriting& r) {
   return emit(r, "TfIdfVectorizer", r.inputs(), attributes);
 }
 
-constexpr RuleRow kRules[] = {
-    {"DiscreteFourierTransform", dft}, {"GRU", gru},   {"If", if_},   {"LSTM", lstm},  {"Loop", loop}, {"MelWeightMatrix", computed},
-    {"NGrams", ngrams},                {"NegativeLogLikelihoodLoss", loss}, {"RNN", rnn}, {"Scan", scan}, {"ShortTimeFourierTransform", stft}, {"WindowFunction", computed},
+constexpr RuleRow kSequenceRules[] = {
+    {"DiscreteFourierTransform", dft}, {"GRU", gru},   {"If", if_},   {"LSTM", lstm},  {"Loop", loop}, {"MelWeightMatrix", computed_sequence},
+    {"NGrams", ngrams},                {"NegativeLogLikelihoodLoss", loss}, {"RNN", rnn}, {"Scan", scan}, {"ShortTimeFourierTransform", stft}, {"WindowFunction", computed_sequence},
 };
 
 }  // namespace
 
-std::span<const RuleRow> sequence_rules() { return kRules; }
+std::span<const RuleRow> sequence_rules() { return kSequenceRules; }
 
 }  // namespace saccade::exporter::onnx

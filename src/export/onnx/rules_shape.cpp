@@ -229,7 +229,7 @@ Values range(Rewriting& r) {
 }
 
 // What has only constants as inputs is one.
-Values computed(Rewriting& r) {
+Values computed_shape(Rewriting& r) {
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < r.count(); ++i) {
     if (r.has(i) && !r.constant(i).defined()) r.inexpressible("inputs that are not known before a run");
@@ -368,12 +368,12 @@ Values unique(Rewriting& r) {
   return out;
 }
 
-constexpr RuleRow kRules[] = {
+constexpr RuleRow kShapeRules[] = {
     {"BatchToSpace", batch_to_space},
     {"Broadcast", broadcast},
     {"Concat", concat},
     {"DepthToSpace", depth_to_space},
-    {"Eye", computed},
+    {"Eye", computed_shape},
     {"Gather", gather},
     {"GatherElements", gather_elements},
     {"GatherND", gather_nd},
@@ -381,8 +381,8 @@ constexpr RuleRow kRules[] = {
     {"OneHot", one_hot},
     {"Pad", pad},
     {"PadWrap", pad_wrap},
-    {"PriorBox", computed},
-    {"PriorBoxClustered", computed},
+    {"PriorBox", computed_shape},
+    {"PriorBoxClustered", computed_shape},
     {"Range", range},
     {"Reshape", reshape},
     {"ReverseSequence", reverse_sequence},
@@ -406,6 +406,6 @@ constexpr RuleRow kRules[] = {
 
 }  // namespace
 
-std::span<const RuleRow> shape_rules() { return kRules; }
+std::span<const RuleRow> shape_rules() { return kShapeRules; }
 
 }  // namespace saccade::exporter::onnx

@@ -184,7 +184,7 @@ Values attention_or_parts(Rewriting& r) {
   return emit(r, "Attention", r.inputs(), attributes);
 }
 
-constexpr RuleRow kRules[] = {
+constexpr RuleRow kVisionRules[] = {
     {"AffineGrid", affine},
     {"Attention", attention_or_parts},
     {"Col2Im", col2im},
@@ -201,6 +201,6 @@ constexpr RuleRow kRules[] = {
 
 }  // namespace
 
-std::span<const RuleRow> vision_rules() { return kRules; }
+std::span<const RuleRow> vision_rules() { return kVisionRules; }
 
 }  // namespace saccade::exporter::onnx

@@ -242,7 +242,7 @@ int roi_align(Context& c) {
   return 9;
 }
 
-int multiclass_nms(Context& c) { return c.node.inputs.size() > 2 ? 9 : 8; }
+int multiclass_nms_version(Context& c) { return c.node.inputs.size() > 2 ? 9 : 8; }
 
 int non_max_suppression(Context& c) { return c.opset >= 9 ? 9 : 5; }
 
@@ -370,7 +370,7 @@ constexpr FormRow kForms[] = {
     {"Minimum", "", 1},
     {"Mish", "", 4},
     {"Mod", "", 1},
-    {"MulticlassNmsRows", "MulticlassNms", 0, multiclass_nms},
+    {"MulticlassNmsRows", "MulticlassNms", 0, multiclass_nms_version},
     {"Multiply", "", 1},
     {"NMSRotated", "", 13},
     {"Negative", "", 1},

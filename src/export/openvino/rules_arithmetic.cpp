@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elementwise operators, reductions and choices of elements.
+#include "export/decompose_tools.h"
 #include "export/openvino/rules.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
@@ -19,9 +20,7 @@ using ops::BinaryKind;
 using ops::Unary;
 using ops::UnaryKind;
 
-ValueId binary(Rewriting& r, BinaryKind kind, ValueId a, ValueId b) { return r.op(Binary{kind}, {a, b}); }
 ValueId unary(Rewriting& r, UnaryKind kind, ValueId x) { return r.op(Unary::of(kind), {x}); }
-ValueId select(Rewriting& r, ValueId condition, ValueId yes, ValueId no) { return r.op(ops::Select{}, {condition, yes, no}); }
 
 Values rsqrt(Rewriting& r) { return {r.divide(r.like(r.in(0), 1), unary(r, UnaryKind::Sqrt, r.in(0)))}; }
 Values reciprocal(Rewriting& r) { return {r.divide(r.like(r.in(0), 1), r.in(0))}; }
@@ -146,7 +145,7 @@ Values one_hot(Rewriting& r) {
   return {r.op(ops::OneHot{.axis = op.axis}, {positive, r.in(1), r.in(2), r.in(3)})};
 }
 
-constexpr RuleRow kRules[] = {
+constexpr RuleRow kArithmeticRules[] = {
     {"ArgMax", arg_reduce},
     {"ArgMin", arg_reduce},
     {"Celu", celu},
@@ -170,6 +169,6 @@ constexpr RuleRow kRules[] = {
 
 }  // namespace
 
-std::span<const RuleRow> arithmetic_rules() { return kRules; }
+std::span<const RuleRow> arithmetic_rules() { return kArithmeticRules; }
 
 }  // namespace saccade::exporter::openvino

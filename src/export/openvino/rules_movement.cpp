@@ -30,7 +30,7 @@ using ops::BinaryKind;
 using i64 = std::int64_t;
 
 // What has only constants as inputs is one.
-Values computed(Rewriting& r) {
+Values computed_movement(Rewriting& r) {
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < r.count(); ++i) {
     if (r.has(i) && !r.constant(i).defined()) r.inexpressible("inputs that are not known before a run");
@@ -240,11 +240,11 @@ Values convert(Rewriting& r) {
   return {r.op(Binary{BinaryKind::NotEqual}, {r.in(0), r.like(r.in(0), 0)})};
 }
 
-constexpr RuleRow kRules[] = {
+constexpr RuleRow kMovementRules[] = {
     {"Convert", convert},
     {"DiscreteFourierTransform", dft},
     {"MaxUnpool", max_unpool},
-    {"MelWeightMatrix", computed},
+    {"MelWeightMatrix", computed_movement},
     {"NegativeLogLikelihoodLoss", loss},
     {"NonMaxSuppression", non_max_suppression},
     {"Pad", pad},
@@ -252,11 +252,11 @@ constexpr RuleRow kRules[] = {
     {"ScatterUpdate", scatter_update},
     {"Slice", slice},
     {"Trilu", trilu},
-    {"WindowFunction", computed},
+    {"WindowFunction", computed_movement},
 };
 
 }  // namespace
 
-std::span<const RuleRow> movement_rules() { return kRules; }
+std::span<const RuleRow> movement_rules() { return kMovementRules; }
 
 }  // namespace saccade::exporter::openvino

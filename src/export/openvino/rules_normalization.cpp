@@ -113,7 +113,7 @@ Values lrn(Rewriting& r) {
   return {r.divide(x, r.op(Binary{BinaryKind::Power}, {base, r.like(x, op.beta)}))};
 }
 
-constexpr RuleRow kRules[] = {
+constexpr RuleRow kNormalizationRules[] = {
     {"LRN", lrn},
     {"GroupNormalization", group_normalization},
     {"InstanceNormalization", instance_normalization},
@@ -125,6 +125,6 @@ constexpr RuleRow kRules[] = {
 
 }  // namespace
 
-std::span<const RuleRow> normalization_rules() { return kRules; }
+std::span<const RuleRow> normalization_rules() { return kNormalizationRules; }
 
 }  // namespace saccade::exporter::openvino

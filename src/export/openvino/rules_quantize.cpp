@@ -147,7 +147,7 @@ Values matmul_integer(Rewriting& r) {
   return {r.convert(r.op(ops::MatMul{}, {operand(0, 2, true), operand(1, 3, false)}), ElementType::i32)};
 }
 
-constexpr RuleRow kRules[] = {
+constexpr RuleRow kQuantizeRules[] = {
     {"ConvolutionInteger", convolution_integer},
     {"Dequantize", dequantize},
     {"MatMulInteger", matmul_integer},
@@ -156,6 +156,6 @@ constexpr RuleRow kRules[] = {
 
 }  // namespace
 
-std::span<const RuleRow> quantize_rules() { return kRules; }
+std::span<const RuleRow> quantize_rules() { return kQuantizeRules; }
 
 }  // namespace saccade::exporter::openvino

@@ -126,7 +126,7 @@ Values loop(Rewriting& r) {
   return r.node(r.node().op, inputs);
 }
 
-constexpr RuleRow kRules[] = {
+constexpr RuleRow kRecurrentRules[] = {
     {"GRU", gru},
     {"LSTM", lstm},
     {"Loop", loop},
@@ -135,6 +135,6 @@ constexpr RuleRow kRules[] = {
 
 }  // namespace
 
-std::span<const RuleRow> recurrent_rules() { return kRules; }
+std::span<const RuleRow> recurrent_rules() { return kRecurrentRules; }
 
 }  // namespace saccade::exporter::openvino

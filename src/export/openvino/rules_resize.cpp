@@ -122,10 +122,10 @@ Values resize(Rewriting& r) {
   return r.node(layer, {r.in(0), r.i64(std::vector<std::int64_t>(axes.size(), 1)), target, r.i64(axes)});
 }
 
-constexpr RuleRow kRules[] = {{"Resize", resize}};
+constexpr RuleRow kResizeRules[] = {{"Resize", resize}};
 
 }  // namespace
 
-std::span<const RuleRow> resize_rules() { return kRules; }
+std::span<const RuleRow> resize_rules() { return kResizeRules; }
 
 }  // namespace saccade::exporter::openvino

@@ -6,7 +6,7 @@
 namespace saccade::exporter::openvino {
 namespace {
 
-constexpr RuleRow kRules[] = {
+constexpr RuleRow kVisionRules[] = {
     {"AffineGrid", affine_grid},
     {"Attention", attention},
     {"CropAndResize", crop_and_resize},
@@ -17,6 +17,6 @@ constexpr RuleRow kRules[] = {
 
 }  // namespace
 
-std::span<const RuleRow> vision_rules() { return kRules; }
+std::span<const RuleRow> vision_rules() { return kVisionRules; }
 
 }  // namespace saccade::exporter::openvino

@@ -179,13 +179,13 @@ Values upsample(LayerContext& c) {
   return {c.op(unpool, {x, c.in(1)})};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kConvolutionRows[] = {
     {"Convolution", convolution}, {"ConvolutionDepthwise", convolution}, {"Deconvolution", deconvolution}, {"DeconvolutionDepthwise", deconvolution}, {"DepthwiseConvolution", convolution},
     {"InnerProduct", inner_product}, {"Pooling", pooling}, {"Upsample", upsample},
 };
 
 }  // namespace
 
-std::span<const Row> convolution_rows() { return kRows; }
+std::span<const Row> convolution_rows() { return kConvolutionRows; }
 
 }  // namespace saccade::caffe

@@ -223,13 +223,13 @@ Values region(LayerContext& c) {
   return {c.op(op, {c.in(0)})};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kDetectionRows[] = {
     {"DetectionOutput", detection_output}, {"PSROIPooling", psroi_pooling}, {"PriorBox", prior_box}, {"PriorBoxClustered", prior_box_clustered}, {"Proposal", proposal}, {"Python", python},
     {"ROIPooling", roi_pooling}, {"Region", region}, {"RegionYolo", region},
 };
 
 }  // namespace
 
-std::span<const Row> detection_rows() { return kRows; }
+std::span<const Row> detection_rows() { return kDetectionRows; }
 
 }  // namespace saccade::caffe

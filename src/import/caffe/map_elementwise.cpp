@@ -146,7 +146,7 @@ Values dropout(LayerContext& c) {
 
 Values split(LayerContext& c) { return Values(c.tops(), c.in(0)); }
 
-constexpr Row kRows[] = {
+constexpr Row kElementwiseRows[] = {
     {"AbsVal", unary<UnaryKind::Abs>}, {"Axpy", axpy}, {"BNLL", unary<UnaryKind::SoftPlus>}, {"Bias", bias}, {"Clip", clip}, {"Dropout", dropout}, {"ELU", elu}, {"Eltwise", eltwise}, {"Exp", exp},
     {"HSwish", unary<UnaryKind::HSwish>}, {"Identity", identity}, {"Log", log}, {"Mish", unary<UnaryKind::Mish>}, {"PReLU", prelu}, {"Power", power}, {"ReLU", relu}, {"ReLU6", relu6},
     {"Scale", scale}, {"Sigmoid", unary<UnaryKind::Sigmoid>}, {"Split", split}, {"Swish", swish}, {"TanH", unary<UnaryKind::Tanh>}, {"Threshold", threshold},
@@ -154,6 +154,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> elementwise_rows() { return kRows; }
+std::span<const Row> elementwise_rows() { return kElementwiseRows; }
 
 }  // namespace saccade::caffe

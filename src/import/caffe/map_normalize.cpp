@@ -110,12 +110,12 @@ Values arg_max(LayerContext& c) {
   return {c.op(ops::Concat{1}, {row(places), row(top[0])})};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kNormalizeRows[] = {
     {"ArgMax", arg_max}, {"BN", folded_batch_norm}, {"BatchNorm", batch_norm}, {"LRN", lrn}, {"MVN", mvn}, {"Normalize", normalize}, {"Reduction", reduction}, {"Softmax", softmax},
 };
 
 }  // namespace
 
-std::span<const Row> normalize_rows() { return kRows; }
+std::span<const Row> normalize_rows() { return kNormalizeRows; }
 
 }  // namespace saccade::caffe

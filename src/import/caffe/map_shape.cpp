@@ -198,13 +198,13 @@ Values parameter(LayerContext& c) {
   return {c.constant(c.blob(0, shape.integers("dim")))};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kShapeRows[] = {
     {"Concat", concat}, {"Crop", crop}, {"DummyData", dummy_data}, {"Flatten", flatten}, {"Interp", interp}, {"Parameter", parameter}, {"Permute", permute}, {"Reorg", reorg}, {"ReorgYolo", reorg},
     {"Reshape", reshape}, {"ShuffleChannel", shuffle_channel}, {"Slice", slice}, {"Tile", tile},
 };
 
 }  // namespace
 
-std::span<const Row> shape_rows() { return kRows; }
+std::span<const Row> shape_rows() { return kShapeRows; }
 
 }  // namespace saccade::caffe

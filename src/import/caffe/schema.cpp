@@ -13,7 +13,7 @@ struct Row {
 };
 
 // One line a message: "number name type; …".
-constexpr Row kRows[] = {
+constexpr Row kSchemaRows[] = {
     {"Net", "1 name s; 2 layers LayerV1; 3 input s; 4 input_dim i; 5 force_backward -; 6 state State; 7 debug_info -; 8 input_shape Shape; 100 layer Layer"},
     {"State", "1 phase e:TRAIN=0,TEST=1; 2 level i; 3 stage s"},
     {"Rule", "1 phase e:TRAIN=0,TEST=1; 2 min_level i; 3 max_level i; 4 stage s; 5 not_stage s"},
@@ -108,7 +108,7 @@ using Messages = std::map<std::string_view, std::map<std::uint32_t, SchemaField>
 
 Messages parse_rows() {
   Messages messages;
-  for (Row row : kRows)
+  for (Row row : kSchemaRows)
     while (!row.fields.empty()) {
       std::string_view field = next_part(row.fields, ';');
       SchemaField parsed{};

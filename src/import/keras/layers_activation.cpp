@@ -104,7 +104,7 @@ Values gelu(LayerContext& c) {
   return {c.unary(by_tanh ? UnaryKind::GeluTanh : UnaryKind::GeluErf, c.x())};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kActivationRows[] = {
     {"Activation", activation},
     {"ELU", elu},
     {"LeakyReLU", leaky_relu},
@@ -148,6 +148,6 @@ ValueId LayerContext::activated(ValueId x, const json* activation) const {
   return inner(*activation, "activation", {x}).at(0);
 }
 
-std::span<const Row> activation_rows() { return kRows; }
+std::span<const Row> activation_rows() { return kActivationRows; }
 
 }  // namespace saccade::keras

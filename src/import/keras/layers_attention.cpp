@@ -56,12 +56,12 @@ Values multi_head_attention(LayerContext& c) {
   return {y};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kAttentionRows[] = {
     {"MultiHeadAttention", multi_head_attention},
 };
 
 }  // namespace
 
-std::span<const Row> attention_rows() { return kRows; }
+std::span<const Row> attention_rows() { return kAttentionRows; }
 
 }  // namespace saccade::keras

@@ -160,7 +160,7 @@ Values einsum_dense(LayerContext& c) {
   return {c.activated(y)};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kConvolutionRows[] = {
     {"Conv1D", convolution<1>},
     {"Conv1DTranspose", transposed_convolution<1>},
     {"Conv2D", convolution<2>},
@@ -177,6 +177,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> convolution_rows() { return kRows; }
+std::span<const Row> convolution_rows() { return kConvolutionRows; }
 
 }  // namespace saccade::keras

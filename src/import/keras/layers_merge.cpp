@@ -125,7 +125,7 @@ Values reduce(LayerContext& c) {
   return {c.reduce(kind, c.x(), axes, kept)};
 }
 
-Values reshape(LayerContext& c) { return {c.reshape(c.x(), integers(c, c.arg(1, "shape"), "shape"))}; }
+Values reshape_call(LayerContext& c) { return {c.reshape(c.x(), integers(c, c.arg(1, "shape"), "shape"))}; }
 
 Values transpose(LayerContext& c) {
   Ints order = integers(c, c.arg(1, c.layer().class_name == "TFOpLambda" ? "perm" : "axes"), "axes");
@@ -254,13 +254,13 @@ Values function(LayerContext& c) {
 }
 
 template <ops::UnaryKind kind>
-Values unary(LayerContext& c) {
+Values unary_call(LayerContext& c) {
   return {c.unary(kind, c.x())};
 }
-Values relu6(LayerContext& c) { return {c.clamp(c.x(), 0, 6)}; }
-Values identity(LayerContext& c) { return {c.x()}; }
+Values relu6_call(LayerContext& c) { return {c.clamp(c.x(), 0, 6)}; }
+Values unchanged(LayerContext& c) { return {c.x()}; }
 
-constexpr Row kRows[] = {
+constexpr Row kMergeRows[] = {
     {"Add", merge<BinaryKind::Add>},
     {"Amax", reduce<ReduceKind::Max>},
     {"Amin", reduce<ReduceKind::Min>},
@@ -301,13 +301,13 @@ constexpr Row kFunctions[] = {
     {"compat.v1.transpose", transpose},
     {"concat", concatenate},
     {"expand_dims", expand_dims},
-    {"identity", identity},
+    {"identity", unchanged},
     {"linalg.matmul", matmul},
-    {"math.abs", unary<ops::UnaryKind::Abs>},
+    {"math.abs", unary_call<ops::UnaryKind::Abs>},
     {"math.add", merge<BinaryKind::Add>},
     {"math.divide", merge<BinaryKind::Divide>},
-    {"math.exp", unary<ops::UnaryKind::Exp>},
-    {"math.log", unary<ops::UnaryKind::Log>},
+    {"math.exp", unary_call<ops::UnaryKind::Exp>},
+    {"math.log", unary_call<ops::UnaryKind::Log>},
     {"math.maximum", merge<BinaryKind::Maximum>},
     {"math.minimum", merge<BinaryKind::Minimum>},
     {"math.multiply", merge<BinaryKind::Multiply>},
@@ -315,26 +315,26 @@ constexpr Row kFunctions[] = {
     {"math.reduce_max", reduce<ReduceKind::Max>},
     {"math.reduce_mean", reduce<ReduceKind::Mean>},
     {"math.reduce_sum", reduce<ReduceKind::Sum>},
-    {"math.rsqrt", unary<ops::UnaryKind::Rsqrt>},
-    {"math.sigmoid", unary<ops::UnaryKind::Sigmoid>},
-    {"math.sqrt", unary<ops::UnaryKind::Sqrt>},
-    {"math.square", unary<ops::UnaryKind::Square>},
+    {"math.rsqrt", unary_call<ops::UnaryKind::Rsqrt>},
+    {"math.sigmoid", unary_call<ops::UnaryKind::Sigmoid>},
+    {"math.sqrt", unary_call<ops::UnaryKind::Sqrt>},
+    {"math.square", unary_call<ops::UnaryKind::Square>},
     {"math.subtract", merge<BinaryKind::Subtract>},
-    {"math.tanh", unary<ops::UnaryKind::Tanh>},
+    {"math.tanh", unary_call<ops::UnaryKind::Tanh>},
     {"math.truediv", merge<BinaryKind::Divide>},
-    {"nn.relu", unary<ops::UnaryKind::Relu>},
-    {"nn.relu6", relu6},
-    {"nn.sigmoid", unary<ops::UnaryKind::Sigmoid>},
-    {"nn.silu", unary<ops::UnaryKind::Swish>},
+    {"nn.relu", unary_call<ops::UnaryKind::Relu>},
+    {"nn.relu6", relu6_call},
+    {"nn.sigmoid", unary_call<ops::UnaryKind::Sigmoid>},
+    {"nn.silu", unary_call<ops::UnaryKind::Swish>},
     {"nn.softmax", softmax_of},
-    {"reshape", reshape},
+    {"reshape", reshape_call},
     {"squeeze", squeeze},
     {"transpose", transpose},
 };
 
 }  // namespace
 
-std::span<const Row> merge_rows() { return kRows; }
+std::span<const Row> merge_rows() { return kMergeRows; }
 std::span<const Row> function_rows() { return kFunctions; }
 
 }  // namespace saccade::keras

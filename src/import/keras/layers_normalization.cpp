@@ -142,7 +142,7 @@ Values rescaling(LayerContext& c) {
 // ConvNeXt's own layer.
 Values layer_scale(LayerContext& c) { return {c.multiply(c.x(), c.weight({"gamma", "Variable"}, 0))}; }
 
-constexpr Row kRows[] = {
+constexpr Row kNormalizationRows[] = {
     {"BatchNormalization", batch_normalization},
     {"BatchNormalizationV1", batch_normalization},
     {"GroupNormalization", group_normalization},
@@ -157,6 +157,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> normalization_rows() { return kRows; }
+std::span<const Row> normalization_rows() { return kNormalizationRows; }
 
 }  // namespace saccade::keras

@@ -50,7 +50,7 @@ Values global_pool(LayerContext& c) {
 
 using ops::ReduceKind;
 
-constexpr Row kRows[] = {
+constexpr Row kPoolRows[] = {
     {"AveragePooling1D", average_pool<1>},
     {"AveragePooling2D", average_pool<2>},
     {"AveragePooling3D", average_pool<3>},
@@ -67,6 +67,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> pool_rows() { return kRows; }
+std::span<const Row> pool_rows() { return kPoolRows; }
 
 }  // namespace saccade::keras

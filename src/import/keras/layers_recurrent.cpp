@@ -165,7 +165,7 @@ Values bidirectional(LayerContext& c) {
   c.invalid("the merge mode '{}'", mode.substr(0, 40));
 }
 
-constexpr Row kRows[] = {
+constexpr Row kRecurrentRows[] = {
     {"Bidirectional", bidirectional},
     {"GRU", layer},
     {"LSTM", layer},
@@ -174,6 +174,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> recurrent_rows() { return kRows; }
+std::span<const Row> recurrent_rows() { return kRecurrentRows; }
 
 }  // namespace saccade::keras

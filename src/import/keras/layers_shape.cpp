@@ -189,7 +189,7 @@ Values time_distributed(LayerContext& c) {
   return out;
 }
 
-constexpr Row kRows[] = {
+constexpr Row kShapeRows[] = {
     {"ActivityRegularization", identity},
     {"AlphaDropout", identity},
     {"CenterCrop", center_crop},
@@ -232,6 +232,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> shape_rows() { return kRows; }
+std::span<const Row> shape_rows() { return kShapeRows; }
 
 }  // namespace saccade::keras

@@ -145,7 +145,7 @@ Values scan_8(NodeContext& c) {
   return c.node(outer, inputs);
 }
 
-constexpr Row kRows[] = {
+constexpr Row kControlRows[] = {
     {"", "If", 1, if_},
     {"", "Loop", 1, loop},
     {"", "Scan", 8, scan_8},
@@ -154,6 +154,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> control_rows() { return kRows; }
+std::span<const Row> control_rows() { return kControlRows; }
 
 }  // namespace saccade::onnx

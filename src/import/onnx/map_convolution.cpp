@@ -179,7 +179,7 @@ Values qlinear_conv(NodeContext& c) {
   return {c.op(ops::Quantize{.axis = 1, .destination_type = c.element(7)}, {real, c.in(6), c.in(7)})};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kConvolutionRows[] = {
     {"", "AveragePool", 1, average_pool},
     {"", "Conv", 1, conv},
     {"", "ConvInteger", 10, conv_integer},
@@ -197,6 +197,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> convolution_rows() { return kRows; }
+std::span<const Row> convolution_rows() { return kConvolutionRows; }
 
 }  // namespace saccade::onnx

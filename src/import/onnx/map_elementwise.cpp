@@ -128,7 +128,7 @@ Values constant(NodeContext& c) {
   c.invalid("a constant without a value");
 }
 
-constexpr Row kRows[] = {
+constexpr Row kElementwiseRows[] = {
     {"", "Abs", 1, unary<UnaryKind::Abs>},
     {"", "Acos", 7, unary<UnaryKind::Acos>},
     {"", "Acosh", 9, unary<UnaryKind::Acosh>},
@@ -203,6 +203,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> elementwise_rows() { return kRows; }
+std::span<const Row> elementwise_rows() { return kElementwiseRows; }
 
 }  // namespace saccade::onnx

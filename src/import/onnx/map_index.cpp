@@ -93,7 +93,7 @@ Values cumulative(NodeContext& c) {
   return {c.op(T{exclusive, reverse}, {c.in(0), c.in(1)})};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kIndexRows[] = {
     {"", "ArgMax", 1, arg<ops::ArgKind::ArgMax>},
     {"", "ArgMin", 1, arg<ops::ArgKind::ArgMin>},
     {"", "Compress", 9, compress},
@@ -114,6 +114,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> index_rows() { return kRows; }
+std::span<const Row> index_rows() { return kIndexRows; }
 
 }  // namespace saccade::onnx

@@ -147,7 +147,7 @@ Values tf_idf_vectorizer(NodeContext& c) {
 Values optional_has_element(NodeContext& c) { return {c.constant_of(Tensor::scalar(c.has(0)))}; }
 Values optional_get_element(NodeContext& c) { return {c.in(0)}; }
 
-constexpr Row kRows[] = {
+constexpr Row kLanguageRows[] = {
     {"", "CausalConvWithState", 27, causal_conv_with_state},
     {"ai.onnx.preview", "FlexAttention", 1, flex_attention},
     {"", "LinearAttention", 27, linear_attention},
@@ -159,6 +159,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> language_rows() { return kRows; }
+std::span<const Row> language_rows() { return kLanguageRows; }
 
 }  // namespace saccade::onnx

@@ -91,7 +91,7 @@ Values dropout(NodeContext& c) {
   return without_dropout(c, ElementType::boolean);
 }
 
-constexpr Row kRows[] = {
+constexpr Row kMixedElementwiseRows[] = {
     {"", "Add", 1, binary_1<BinaryKind::Add>},
     {"", "And", 1, binary_1<BinaryKind::LogicalAnd>},
     {"", "Div", 1, binary_1<BinaryKind::Divide>},
@@ -114,6 +114,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> mixed_elementwise_rows() { return kRows; }
+std::span<const Row> mixed_elementwise_rows() { return kMixedElementwiseRows; }
 
 }  // namespace saccade::onnx

@@ -179,7 +179,7 @@ Values flattened(NodeContext& c) {
   return {c.op(ops::Reshape{}, {c.op(T{axis}, {flat}), c.op(ops::ShapeOf{}, {c.in(0)})})};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kNetworkRows[] = {
     {"", "BatchNormalization", 1, batch_norm},
     {"", "Einsum", 12, einsum},
     {"", "Gemm", 1, gemm_1},
@@ -205,6 +205,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> network_rows() { return kRows; }
+std::span<const Row> network_rows() { return kNetworkRows; }
 
 }  // namespace saccade::onnx

@@ -70,7 +70,7 @@ Values dynamic_quantize(NodeContext& c) {
   return {c.op(ops::Quantize{.precision = type}, {c.in(0), scale, zero_point}), scale, zero_point};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kQuantizeRows[] = {
     {"", "BitCast", 26, bit_cast},
     {"", "Cast", 6, cast},
     {"", "CastLike", 15, cast_like},
@@ -81,6 +81,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> quantize_rows() { return kRows; }
+std::span<const Row> quantize_rows() { return kQuantizeRows; }
 
 }  // namespace saccade::onnx

@@ -46,7 +46,7 @@ Values by_input(NodeContext& c) {
 
 #define SACCADE_REDUCTION(Name) {"", "Reduce" #Name, 1, by_attribute<ReduceKind::Name>}, {"", "Reduce" #Name, 18, by_input<ReduceKind::Name>}
 
-constexpr Row kRows[] = {
+constexpr Row kReduceRows[] = {
     SACCADE_REDUCTION(L1),
     SACCADE_REDUCTION(L2),
     SACCADE_REDUCTION(LogSum),
@@ -67,6 +67,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> reduce_rows() { return kRows; }
+std::span<const Row> reduce_rows() { return kReduceRows; }
 
 }  // namespace saccade::onnx

@@ -108,7 +108,7 @@ Values softmax_cross_entropy(NodeContext& c) {
   return {c.op(read_loss(c), loss_inputs(c, log_probabilities)), log_probabilities};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kSequenceRows[] = {
     {"", "Attention", 23, attention},
     {"", "BlackmanWindow", 17, window<ops::WindowFunctionKind::blackman>},
     {"", "DFT", 17, dft_17},
@@ -127,6 +127,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> sequence_rows() { return kRows; }
+std::span<const Row> sequence_rows() { return kSequenceRows; }
 
 }  // namespace saccade::onnx

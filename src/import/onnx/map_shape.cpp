@@ -38,7 +38,7 @@ ValueId reshape(NodeContext& c, ValueId data, std::initializer_list<std::int64_t
 ValueId binary(NodeContext& c, BinaryKind kind, ValueId a, ValueId b) { return c.op(Binary{kind}, {a, b}); }
 /// data[from:to] of a vector.
 ValueId range_of(NodeContext& c, ValueId data, std::int64_t from, std::int64_t to) { return c.op(ops::Slice{}, {data, c.i64({from}), c.i64({to}), c.i64({1})}); }
-constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kLastDimension = std::numeric_limits<std::int64_t>::max();
 
 /// How many entries the vector input i has; throws Error(unsupported) if that is not known.
 std::int64_t length(const NodeContext& c, std::size_t i) {
@@ -209,8 +209,8 @@ Values constant_of_shape(NodeContext& c) {
 
 Values shape(NodeContext& c) {
   const ValueId all = shape_of(c, c.in(0));
-  const std::int64_t start = c.i("start", 0), end = c.i("end", kEnd);
-  return {start == 0 && end == kEnd ? all : range_of(c, all, start, end)};
+  const std::int64_t start = c.i("start", 0), end = c.i("end", kLastDimension);
+  return {start == 0 && end == kLastDimension ? all : range_of(c, all, start, end)};
 }
 Values size(NodeContext& c) { return {c.op(ops::Reduce{ops::ReduceKind::Prod, false}, {shape_of(c, c.in(0)), c.i64({0})})}; }
 
@@ -241,7 +241,7 @@ Values space_to_depth(NodeContext& c) {
 
 Values reverse_sequence(NodeContext& c) { return {c.op(ops::ReverseSequence{c.i("batch_axis", 1), c.i("time_axis", 0)}, {c.in(0), c.in(1)})}; }
 
-constexpr Row kRows[] = {
+constexpr Row kShapeRows[] = {
     {"", "CenterCropPad", 18, center_crop_pad},
     {"", "Concat", 1, concat_1},
     {"", "Concat", 4, concat_4},
@@ -274,6 +274,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> shape_rows() { return kRows; }
+std::span<const Row> shape_rows() { return kShapeRows; }
 
 }  // namespace saccade::onnx

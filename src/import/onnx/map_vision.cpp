@@ -183,7 +183,7 @@ Values col2im(NodeContext& c) {
 
 Values det(NodeContext& c) { return {c.op(ops::Det{}, {c.in(0)})}; }
 
-constexpr Row kRows[] = {
+constexpr Row kVisionRows[] = {
     {"", "AffineGrid", 20, affine_grid},
     {"", "Col2Im", 18, col2im},
     {"", "Det", 11, det},
@@ -200,6 +200,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> vision_rows() { return kRows; }
+std::span<const Row> vision_rows() { return kVisionRows; }
 
 }  // namespace saccade::onnx

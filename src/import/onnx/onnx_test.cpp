@@ -24,7 +24,7 @@ using ::testing::Not;
 
 std::shared_ptr<const graph::Graph> read(const ModelSpec& spec, const std::filesystem::path& folder = {}) { return import::read_model_bytes(model(spec), folder); }
 
-std::vector<double> run(const graph::Graph& graph, const std::vector<Tensor>& inputs = {}) { return to_f64(ops::evaluate(graph, inputs).at(0)); }
+std::vector<double> evaluated(const graph::Graph& graph, const std::vector<Tensor>& inputs = {}) { return to_f64(ops::evaluate(graph, inputs).at(0)); }
 
 /// "code: message" of what the model's reading throws.
 std::string refusal(const ModelSpec& spec, const std::filesystem::path& folder = {}) {
@@ -41,7 +41,7 @@ const Tensor kOneTwo = Tensor::from<float>({2}, {1, 2});
 
 TEST(Onnx, RunsNodesInAnyOrderOfTheFile) {
   const auto g = read({.graph = {.nodes = {{"Neg", {"a"}, {"y"}}, {"Exp", {"x"}, {"a"}}}, .inputs = {kX}, .outputs = {kY}}});
-  EXPECT_THAT(run(*g, {Tensor::from<float>({2}, {0, 0})}), ElementsAre(-1, -1));
+  EXPECT_THAT(evaluated(*g, {Tensor::from<float>({2}, {0, 0})}), ElementsAre(-1, -1));
 }
 
 TEST(Onnx, InitializersThatAreInputsAreConstants) {
@@ -50,7 +50,7 @@ TEST(Onnx, InitializersThatAreInputsAreConstants) {
                                  .outputs = {kY},
                                  .initializers = {tensor_f32("w", {2}, {10, 20})}}});
   ASSERT_EQ(g->inputs().size(), 1u);
-  EXPECT_THAT(run(*g, {kOneTwo}), ElementsAre(11, 22));
+  EXPECT_THAT(evaluated(*g, {kOneTwo}), ElementsAre(11, 22));
 }
 
 TEST(Onnx, KeepsSymbolsAndUnknownDimensions) {
@@ -86,14 +86,14 @@ TEST(Onnx, MetadataAreKept) {
 TEST(Onnx, TakesTheRowOfTheModelsOpset) {
   // Clip had attributes before version 11 and has inputs since.
   const auto old = read({.graph = {.nodes = {{"Clip", {"x"}, {"y"}, {attribute("max", 1.5f)}}}, .inputs = {kX}, .outputs = {kY}}, .opset = 9});
-  EXPECT_THAT(run(*old, {kOneTwo}), ElementsAre(1, 1.5));
+  EXPECT_THAT(evaluated(*old, {kOneTwo}), ElementsAre(1, 1.5));
   EXPECT_THAT(refusal({.graph = {.nodes = {{"Clip", {"x"}, {"y"}, {attribute("max", 1.5f)}}}, .inputs = {kX}, .outputs = {kY}}, .opset = 11}),
               HasSubstr("Clip (opset 11): attribute 'max' (node 'y')"));
 }
 
 TEST(Onnx, AbsentOptionalInputs) {
   const auto g = read({.graph = {.nodes = {{"Clip", {"x", "", "high"}, {"y"}}}, .inputs = {kX}, .outputs = {kY}, .initializers = {tensor_f32("high", {}, {1.5f})}}});
-  EXPECT_THAT(run(*g, {kOneTwo}), ElementsAre(1, 1.5));
+  EXPECT_THAT(evaluated(*g, {kOneTwo}), ElementsAre(1, 1.5));
 }
 
 TEST(Onnx, ListsEverythingThatIsMissingAtOnce) {
@@ -164,7 +164,7 @@ TEST(Onnx, RefusesAbsurdInputShapes) {
 
 TEST(Onnx, ReadsEveryWayToStoreElements) {
   const auto constant = [](std::string tensor, OnnxType type, std::int64_t count) {
-    return run(*read({.graph = {.nodes = {{"Identity", {"w"}, {"y"}}}, .inputs = {}, .outputs = {value_info("y", type, {count})}, .initializers = {std::move(tensor)}}, .opset = 21}));
+    return evaluated(*read({.graph = {.nodes = {{"Identity", {"w"}, {"y"}}}, .inputs = {}, .outputs = {value_info("y", type, {count})}, .initializers = {std::move(tensor)}}, .opset = 21}));
   };
   EXPECT_THAT(constant(tensor_header("w", kFloat, {2}).reals(4, {1.5f, -2}), kFloat, 2), ElementsAre(1.5, -2));
   EXPECT_THAT(constant(tensor_header("w", kInt8, {2}).integers(5, {-3, 4}), kInt8, 2), ElementsAre(-3, 4));
@@ -185,7 +185,7 @@ TEST(Onnx, SparseInitializers) {
                                .outputs = {value_info("y", kFloat, {2, 2})},
                                .sparse_initializers = {Message().bytes(1, values).bytes(2, at).integers(3, {2, 2})}}};
   };
-  EXPECT_THAT(run(*read(spec({0, 3}))), ElementsAre(5, 0, 0, 6));
+  EXPECT_THAT(evaluated(*read(spec({0, 3}))), ElementsAre(5, 0, 0, 6));
   EXPECT_THAT(refusal(spec({0, 4})), HasSubstr("index 4 of a sparse tensor is outside"));
 }
 
@@ -202,14 +202,14 @@ TEST(Onnx, InlinesFunctionsWithTheirAttributes) {
                                  .outputs = {kY}},
                        .functions = {kScale},
                        .more_opsets = {{"local", 1}}});
-  EXPECT_THAT(run(*g, {kOneTwo}), ElementsAre(15, 30));
+  EXPECT_THAT(evaluated(*g, {kOneTwo}), ElementsAre(15, 30));
 }
 
 TEST(Onnx, FunctionDefaults) {
   FunctionSpec scale = kScale;
   scale.defaults = {attribute("alpha", 2.f)};
   const auto g = read({.graph = {.nodes = {{"Scale", {"x"}, {"y"}, {}, "", "local"}}, .inputs = {kX}, .outputs = {kY}}, .functions = {scale}});
-  EXPECT_THAT(run(*g, {kOneTwo}), ElementsAre(2, 4));
+  EXPECT_THAT(evaluated(*g, {kOneTwo}), ElementsAre(2, 4));
 }
 
 TEST(Onnx, FunctionsSeeOnlyTheirOwnNames) {
@@ -258,8 +258,8 @@ ModelSpec branches() {
 
 TEST(Onnx, SubgraphsSeeTheNamesAroundThem) {
   const auto g = read(branches());
-  EXPECT_THAT(run(*g, {kOneTwo, Tensor::scalar(true)}), ElementsAre(12, 24));
-  EXPECT_THAT(run(*g, {kOneTwo, Tensor::scalar(false)}), ElementsAre(1, 2));
+  EXPECT_THAT(evaluated(*g, {kOneTwo, Tensor::scalar(true)}), ElementsAre(12, 24));
+  EXPECT_THAT(evaluated(*g, {kOneTwo, Tensor::scalar(false)}), ElementsAre(1, 2));
 }
 
 TEST(Onnx, OnlyTheBranchOfAConstantConditionIsRead) {
@@ -267,7 +267,7 @@ TEST(Onnx, OnlyTheBranchOfAConstantConditionIsRead) {
   spec.graph.inputs = {kX};
   spec.graph.initializers.push_back(tensor_raw("cond", kBool, {}, std::string_view("\0", 1)));
   const auto g = read(spec);
-  EXPECT_THAT(run(*g, {kOneTwo}), ElementsAre(1, 2));
+  EXPECT_THAT(evaluated(*g, {kOneTwo}), ElementsAre(1, 2));
   EXPECT_EQ(g->node_count(), 2u);
 }
 
@@ -298,7 +298,7 @@ class ExternalData : public ::testing::Test {
 
 TEST_F(ExternalData, IsReadAtItsOffset) {
   const auto g = read(spec({{"location", "weights.bin"}, {"offset", "4"}, {"length", "8"}}), folder_ / "inside");
-  EXPECT_THAT(run(*g), ElementsAre(1, 2));
+  EXPECT_THAT(evaluated(*g), ElementsAre(1, 2));
 }
 
 TEST_F(ExternalData, ThatIsBrokenOrOutsideOfTheFolderIsRefused) {

@@ -15,7 +15,7 @@ using Reader = protozero::pbf_reader;
 using Wire = protozero::pbf_wire_type;
 
 // A sub-graph in a sub-graph in …: real models have two or three.
-constexpr int kMaxDepth = 24;
+constexpr int kMaxWireDepth = 24;
 // A two-byte message becomes a struct of some hundred bytes, so their number must be bounded by more than the file's size.
 constexpr std::size_t kMaxMessages = 1'000'000;
 
@@ -93,7 +93,7 @@ class Parser {
 
   GraphProto graph(Reader r) {
     count();
-    SACCADE_CHECK(++depth_ <= kMaxDepth, invalid_model, "sub-graphs are nested more than {} deep", kMaxDepth);
+    SACCADE_CHECK(++depth_ <= kMaxWireDepth, invalid_model, "sub-graphs are nested more than {} deep", kMaxWireDepth);
     GraphProto g;
     while (r.next()) switch (r.tag_and_type()) {
         case bytes(1): g.nodes.push_back(node(r.get_message())); break;

@@ -91,7 +91,7 @@ i64 channels(LayerContext& c) {
   return shape[1].size();
 }
 
-Values convolution(LayerContext& c) {
+Values legacy_convolution(LayerContext& c) {
   const std::size_t spatial = c.rank(0) - 2;
   if (c.rank(0) < 3) c.invalid("data of rank {}", c.rank(0));
   ops::Window w = window(c, spatial);
@@ -192,7 +192,7 @@ Values relu(LayerContext& c) {
   return {c.op(ops::Unary{UnaryKind::LeakyRelu, slope, 0}, {c.in(0)})};
 }
 
-Values prelu(LayerContext& c) {
+Values legacy_prelu(LayerContext& c) {
   const bool shared = c.flag("channel_shared", false);
   const Tensor slope = weights_blob(c);
   return {c.binary(BinaryKind::Prelu, c.in(0), shared || slope.size() == 1 ? c.constant_of(slope.reshaped({slope.size()})) : per_channel(c, slope, c.rank(0)))};
@@ -254,7 +254,7 @@ Values normalize(LayerContext& c) {
   return {c.binary(BinaryKind::Multiply, y, per_channel(c, weights, c.rank(0)))};
 }
 
-Values mvn(LayerContext& c) {
+Values legacy_mvn(LayerContext& c) {
   const bool across = c.flag("across_channels", false), variance = c.flag("normalize_variance", true);
   std::vector<i64> axes;
   for (i64 d = across ? 1 : 2; d < static_cast<i64>(c.rank(0)); ++d) axes.push_back(d);
@@ -274,18 +274,18 @@ Values activation(LayerContext& c) {
 }
 
 template <UnaryKind kind>
-Values unary(LayerContext& c) {
+Values legacy_unary(LayerContext& c) {
   return {c.op(c.filled(ops::Unary::of(kind)), {c.in(0)})};
 }
 
-Values softmax(LayerContext& c) { return {c.op(ops::Softmax{c.i("axis", 1)}, {c.in(0)})}; }
+Values legacy_softmax(LayerContext& c) { return {c.op(ops::Softmax{c.i("axis", 1)}, {c.in(0)})}; }
 
 // A layer's and an image's height and width as vectors.
 ValueId height_and_width(LayerContext& c, ValueId v) {
   return c.op(ops::Slice{}, {c.op(ops::ShapeOf{}, {v}), c.i64({2}), c.i64({4}), c.i64({1})});
 }
 
-Values prior_box(LayerContext& c) {
+Values legacy_prior_box(LayerContext& c) {
   ops::PriorBox op = *c.filled(ops::PriorBox{}).as<ops::PriorBox>();
   // one distance for both axes, as every writer had it
   if (c.given("step_h") || c.given("step_w")) {
@@ -298,7 +298,7 @@ Values prior_box(LayerContext& c) {
   return {c.op(ops::Unsqueeze{}, {boxes, c.i64({0})})};
 }
 
-Values prior_box_clustered(LayerContext& c) {
+Values legacy_prior_box_clustered(LayerContext& c) {
   c.ignore({"flip"});
   if (c.i("img_h", 0) != 0 || c.i("img_w", 0) != 0) c.unsupported("an image size as an attribute");
   c.ignore({"img_size"});
@@ -307,7 +307,7 @@ Values prior_box_clustered(LayerContext& c) {
   return {c.op(ops::Unsqueeze{}, {boxes, c.i64({0})})};
 }
 
-Values detection_output(LayerContext& c) {
+Values legacy_detection_output(LayerContext& c) {
   c.ignore({"num_classes", "eta", "visualize", "interp_type", "output_directory", "output_name_prefix", "output_format", "label_map_file", "name_size_file", "num_test_image", "height", "width", "height_scale", "width_scale",
             "prob", "resize_mode", "pad_mode", "pad_value", "save_file"});
   ops::DetectionOutput op = *c.filled(ops::DetectionOutput{}).as<ops::DetectionOutput>();
@@ -315,7 +315,7 @@ Values detection_output(LayerContext& c) {
   return {c.op(op, c.inputs())};
 }
 
-Values const_(LayerContext& c) {
+Values legacy_const(LayerContext& c) {
   const BlobSpec* blob = c.blob("custom");
   if (blob == nullptr) c.invalid("there is no blob");
   Shape shape;
@@ -351,42 +351,42 @@ Values arg_max(LayerContext& c) {
   return {y};
 }
 
-Values fake_quantize(LayerContext& c) { return {c.op(ops::FakeQuantize{c.i("levels")}, c.inputs())}; }
+Values legacy_fake_quantize(LayerContext& c) { return {c.op(ops::FakeQuantize{c.i("levels")}, c.inputs())}; }
 
-constexpr Row kRows[] = {
+constexpr Row kLegacyRows[] = {
     {"Activation", 2, activation},
     {"ArgMax", 2, arg_max},
     {"BatchNormalization", 2, batch_normalization},
-    {"Clamp", 2, unary<UnaryKind::Clamp>},
-    {"Const", 2, const_},
-    {"Convolution", 2, convolution},
+    {"Clamp", 2, legacy_unary<UnaryKind::Clamp>},
+    {"Const", 2, legacy_const},
+    {"Convolution", 2, legacy_convolution},
     {"Deconvolution", 2, deconvolution},
-    {"DetectionOutput", 2, detection_output},
-    {"ELU", 2, unary<UnaryKind::Elu>},
+    {"DetectionOutput", 2, legacy_detection_output},
+    {"ELU", 2, legacy_unary<UnaryKind::Elu>},
     {"Eltwise", 2, eltwise},
-    {"Exp", 2, unary<UnaryKind::Exp>},
-    {"FakeQuantize", 2, fake_quantize},
+    {"Exp", 2, legacy_unary<UnaryKind::Exp>},
+    {"FakeQuantize", 2, legacy_fake_quantize},
     {"FullyConnected", 2, fully_connected},
     {"Gemm", 2, gemm},
     {"InnerProduct", 2, fully_connected},
     {"LRN", 2, norm},
-    {"MVN", 2, mvn},
+    {"MVN", 2, legacy_mvn},
     {"Norm", 2, norm},
     {"Normalize", 2, normalize},
-    {"PReLU", 2, prelu},
+    {"PReLU", 2, legacy_prelu},
     {"Pooling", 2, pooling},
     {"Power", 2, power},
-    {"PriorBox", 2, prior_box},
-    {"PriorBoxClustered", 2, prior_box_clustered},
+    {"PriorBox", 2, legacy_prior_box},
+    {"PriorBoxClustered", 2, legacy_prior_box_clustered},
     {"ReLU", 2, relu},
     {"ScaleShift", 2, scale_shift},
-    {"Sigmoid", 2, unary<UnaryKind::Sigmoid>},
-    {"SoftMax", 2, softmax},
-    {"TanH", 2, unary<UnaryKind::Tanh>},
+    {"Sigmoid", 2, legacy_unary<UnaryKind::Sigmoid>},
+    {"SoftMax", 2, legacy_softmax},
+    {"TanH", 2, legacy_unary<UnaryKind::Tanh>},
 };
 
 }  // namespace
 
-std::span<const Row> legacy_layer_rows() { return kRows; }
+std::span<const Row> legacy_layer_rows() { return kLegacyRows; }
 
 }  // namespace saccade::openvino

@@ -163,14 +163,14 @@ Values gather(LayerContext& c) {
 
 Values copy(LayerContext& c) { return {c.in(0)}; }
 
-Values convert(LayerContext& c) {
+Values legacy_convert(LayerContext& c) {
   const ElementType type = c.effective(c.given("precision") ? c.type_attribute("precision", ElementType::f32) : c.type_attribute("destination_type", ElementType::f32));
   return {c.converted(c.in(0), type)};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kLegacyShapeRows[] = {
     {"Concat", 2, concat},
-    {"Convert", 2, convert},
+    {"Convert", 2, legacy_convert},
     {"Copy", 2, copy},
     {"Crop", 2, crop},
     {"Flatten", 2, flatten},
@@ -187,6 +187,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> legacy_shape_rows() { return kRows; }
+std::span<const Row> legacy_shape_rows() { return kLegacyShapeRows; }
 
 }  // namespace saccade::openvino

@@ -184,6 +184,12 @@ const std::vector<Row>& legacy_rows();
 std::span<const Row> legacy_layer_rows();
 std::span<const Row> legacy_shape_rows();
 
+/// The mapper of a layer that is the operator T itself, with its attributes and inputs.
+template <class T>
+Values same(LayerContext& c) {
+  return c.node(c.filled(T{}), c.inputs());
+}
+
 /// A row for the layer, or nullptr.
 const Row* find_row(const LayerSpec& layer, int version);
 

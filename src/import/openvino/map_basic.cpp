@@ -40,11 +40,6 @@ using ops::BinaryKind;
 using ops::ReduceKind;
 using ops::UnaryKind;
 
-template <class T>
-Values same(LayerContext& c) {
-  return c.node(c.filled(T{}), c.inputs());
-}
-
 template <UnaryKind kind>
 Values unary(LayerContext& c) {
   return {c.op(c.filled(ops::Unary::of(kind)), {c.in(0)})};
@@ -195,7 +190,7 @@ Values squeeze(LayerContext& c) {
   return same<ops::Squeeze>(c);
 }
 
-constexpr Row kRows[] = {
+constexpr Row kBasicRows[] = {
     {"Abs", 1, unary<UnaryKind::Abs>},
     {"Acos", 1, unary<UnaryKind::Acos>},
     {"Acosh", 3, unary<UnaryKind::Acosh>},
@@ -330,6 +325,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> basic_rows() { return kRows; }
+std::span<const Row> basic_rows() { return kBasicRows; }
 
 }  // namespace saccade::openvino

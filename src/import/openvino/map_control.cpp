@@ -383,7 +383,7 @@ Values loop(LayerContext& c) {
   return result;
 }
 
-constexpr Row kRows[] = {
+constexpr Row kControlRows[] = {
     {"If", 8, if_},
     {"Loop", 5, loop},
     {"TensorIterator", 1, tensor_iterator},
@@ -391,6 +391,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> control_rows() { return kRows; }
+std::span<const Row> control_rows() { return kControlRows; }
 
 }  // namespace saccade::openvino

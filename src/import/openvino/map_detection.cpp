@@ -17,11 +17,6 @@ namespace {
 using i64 = std::int64_t;
 using ops::BinaryKind;
 
-template <class T>
-Values same(LayerContext& c) {
-  return c.node(c.filled(T{}), c.inputs());
-}
-
 Values detectron_detections(LayerContext& c) {
   const Op op = c.filled(ops::DetectronDetections{});
   if (op.as<ops::DetectronDetections>()->class_agnostic_box_regression) c.unsupported("class_agnostic_box_regression");
@@ -84,7 +79,7 @@ Values from_yuv(LayerContext& c) {
   return {element == type ? out : c.converted(c.op(ops::Unary::of(ops::UnaryKind::Round), {out}), element)};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kDetectionRows[] = {
     {"CTCGreedyDecoder", 1, same<ops::CtcGreedyDecoder>},
     {"CTCGreedyDecoderSeqLen", 6, same<ops::CtcGreedyDecoderSeqLen>},
     {"DeformablePSROIPooling", 1, deformable_psroi_pooling},
@@ -106,6 +101,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> detection_rows() { return kRows; }
+std::span<const Row> detection_rows() { return kDetectionRows; }
 
 }  // namespace saccade::openvino

@@ -160,7 +160,7 @@ Values lstm_cell(LayerContext& c) { return cell(c, lstm_kind(), false); }
 Values gru_cell(LayerContext& c) { return cell(c, gru_kind(), false); }
 Values rnn_cell(LayerContext& c) { return cell(c, rnn_kind(), false); }
 
-constexpr Row kRows[] = {
+constexpr Row kRecurrentRows[] = {
     {"GRUCell", 3, gru_cell},
     {"GRUSequence", 5, gru_sequence},
     {"LSTMCell", 1, lstm_cell_1},
@@ -172,6 +172,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> recurrent_rows() { return kRows; }
+std::span<const Row> recurrent_rows() { return kRecurrentRows; }
 
 }  // namespace saccade::openvino

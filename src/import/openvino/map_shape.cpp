@@ -230,7 +230,7 @@ Values slice_scatter(LayerContext& c) {
   return {c.op(ops::ScatterUpdate{}, {c.in(0), c.i64(indices), c.in(1), c.i64_scalar(axis)})};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kShapeRows[] = {
     {"Bucketize", 3, bucketize},
     {"DFT", 7, dft},
     {"ExtractImagePatches", 3, extract_image_patches},
@@ -247,6 +247,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> shape_rows() { return kRows; }
+std::span<const Row> shape_rows() { return kShapeRows; }
 
 }  // namespace saccade::openvino

@@ -32,11 +32,6 @@ using ops::BinaryKind;
 
 constexpr i64 kMostGathered = i64{1} << 24;
 
-template <class T>
-Values same(LayerContext& c) {
-  return c.node(c.filled(T{}), c.inputs());
-}
-
 Values max_pool(LayerContext& c) {
   ops::MaxPool op = *c.filled(ops::MaxPool{}).as<ops::MaxPool>();
   op.indices = c.outputs() > 1;
@@ -312,7 +307,7 @@ Values attention(LayerContext& c) {
   return {c.op(op, inputs)};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kVisionRows[] = {
     {"AdaptiveAvgPool", 8, adaptive_avg_pool},
     {"AdaptiveMaxPool", 8, adaptive_max_pool},
     {"AvgPool", 1, avg_pool},
@@ -333,6 +328,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> vision_rows() { return kRows; }
+std::span<const Row> vision_rows() { return kVisionRows; }
 
 }  // namespace saccade::openvino

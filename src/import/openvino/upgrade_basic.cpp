@@ -95,7 +95,7 @@ Values non_max_suppression(LayerContext& c) {
   return c.node(op, inputs);
 }
 
-constexpr Row kRows[] = {
+constexpr Row kUpgradeBasicRows[] = {
     {"BatchNormInference", 1, batch_norm_1},
     {"Broadcast", 1, broadcast_1},
     {"Gather", 1, gather_1},
@@ -110,6 +110,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> upgrade_rows() { return kRows; }
+std::span<const Row> upgrade_rows() { return kUpgradeBasicRows; }
 
 }  // namespace saccade::openvino

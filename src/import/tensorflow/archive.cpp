@@ -95,7 +95,7 @@ class Stream {
 };
 
 // Octal digits, or with the top bit set a big-endian number.
-std::uint64_t number(std::string_view field) {
+std::uint64_t octal(std::string_view field) {
   std::uint64_t value = 0;
   if (static_cast<unsigned char>(field[0]) & 0x80) {
     for (std::size_t i = 1; i < field.size(); ++i) {
@@ -166,8 +166,8 @@ ArchiveFolder::ArchiveFolder(std::span<const char> bytes, const std::function<bo
     std::uint64_t sum = 8 * ' ';
     for (std::size_t i = 0; i < kBlock; ++i)
       if (i < 148 || i >= 156) sum += static_cast<unsigned char>(h[i]);
-    SACCADE_CHECK(sum == number(h.substr(148, 8)), invalid_model, "a header of the archive is damaged");
-    const std::uint64_t size = number(h.substr(124, 12));
+    SACCADE_CHECK(sum == octal(h.substr(148, 8)), invalid_model, "a header of the archive is damaged");
+    const std::uint64_t size = octal(h.substr(124, 12));
     SACCADE_CHECK(size <= kMaxUnpacked, invalid_model, "the archive holds a file of {} bytes", size);
     const char type = h[156];
     const std::uint64_t padding = (kBlock - size % kBlock) % kBlock;

@@ -11,12 +11,12 @@ namespace {
 
 // Bodies are built several times, so a small file can ask for much.
 constexpr std::size_t kMaxNodes = 2'000'000;
-constexpr int kMaxDepth = 64;
+constexpr int kMaxNesting = 64;
 
 struct Level {
   int& depth;
   explicit Level(int& d) : depth(d) {
-    SACCADE_CHECK(depth < kMaxDepth, invalid_model, "bodies are nested more than {} deep", kMaxDepth);
+    SACCADE_CHECK(depth < kMaxNesting, invalid_model, "bodies are nested more than {} deep", kMaxNesting);
     ++depth;
   }
   ~Level() { --depth; }

@@ -20,7 +20,7 @@ using Wire = protozero::pbf_wire_type;
 constexpr std::size_t kMaxEntries = 1'000'000;
 constexpr std::int32_t kMaxShards = 100'000;
 
-constexpr std::uint32_t varint(std::uint32_t tag) { return protozero::tag_and_type(tag, Wire::varint); }
+constexpr std::uint32_t varint_field(std::uint32_t tag) { return protozero::tag_and_type(tag, Wire::varint); }
 constexpr std::uint32_t bytes_of(std::uint32_t tag) { return protozero::tag_and_type(tag, Wire::length_delimited); }
 
 ShapeProto shape_of(Reader r) {
@@ -30,7 +30,7 @@ ShapeProto shape_of(Reader r) {
         std::int64_t size = 0;
         Reader dim = r.get_message();
         while (dim.next()) {
-          if (dim.tag_and_type() == varint(1))
+          if (dim.tag_and_type() == varint_field(1))
             size = dim.get_int64();
           else
             dim.skip();
@@ -38,7 +38,7 @@ ShapeProto shape_of(Reader r) {
         s.dims.push_back(size);
         break;
       }
-      case varint(3): s.known_rank = !r.get_bool(); break;
+      case varint_field(3): s.known_rank = !r.get_bool(); break;
       default: r.skip();
     }
   return s;
@@ -58,8 +58,8 @@ Checkpoint::Checkpoint(std::shared_ptr<const Folder> folder, std::string prefix)
       if (key.empty()) {
         has_header = true;
         while (r.next()) switch (r.tag_and_type()) {
-            case varint(1): shards_ = r.get_int32(); break;
-            case varint(2): SACCADE_CHECK(r.get_int32() == 0, unsupported, "a checkpoint of a big-endian machine"); break;
+            case varint_field(1): shards_ = r.get_int32(); break;
+            case varint_field(2): SACCADE_CHECK(r.get_int32() == 0, unsupported, "a checkpoint of a big-endian machine"); break;
             case bytes_of(1): fail(ErrorCode::unsupported, "a checkpoint in the format of before 2016; save it again with a newer TensorFlow");
             default: r.skip();
           }
@@ -68,11 +68,11 @@ Checkpoint::Checkpoint(std::shared_ptr<const Folder> folder, std::string prefix)
       }
       Entry e;
       while (r.next()) switch (r.tag_and_type()) {
-          case varint(1): e.dtype = r.get_int32(); break;
+          case varint_field(1): e.dtype = r.get_int32(); break;
           case bytes_of(2): e.shape = shape_of(r.get_message()); break;
-          case varint(3): e.shard = r.get_int32(); break;
-          case varint(4): e.offset = r.get_int64(); break;
-          case varint(5): e.size = r.get_int64(); break;
+          case varint_field(3): e.shard = r.get_int32(); break;
+          case varint_field(4): e.offset = r.get_int64(); break;
+          case varint_field(5): e.size = r.get_int64(); break;
           case protozero::tag_and_type(6, Wire::fixed32): e.crc = r.get_fixed32(); break;
           case bytes_of(7):
             e.sliced = true;

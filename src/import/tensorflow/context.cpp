@@ -7,19 +7,19 @@
 namespace saccade::tensorflow {
 namespace {
 
-using Kind = AttrValue::Kind;
+using AttrKind = AttrValue::Kind;
 
-std::string_view word(Kind kind) {
+std::string_view word(AttrKind kind) {
   switch (kind) {
-    case Kind::string: return "a string";
-    case Kind::integer: return "an integer";
-    case Kind::real: return "a float";
-    case Kind::boolean: return "a boolean";
-    case Kind::type: return "a type";
-    case Kind::shape: return "a shape";
-    case Kind::tensor: return "a tensor";
-    case Kind::list: return "a list";
-    case Kind::function: return "a function";
+    case AttrKind::string: return "a string";
+    case AttrKind::integer: return "an integer";
+    case AttrKind::real: return "a float";
+    case AttrKind::boolean: return "a boolean";
+    case AttrKind::type: return "a type";
+    case AttrKind::shape: return "a shape";
+    case AttrKind::tensor: return "a tensor";
+    case AttrKind::list: return "a list";
+    case AttrKind::function: return "a function";
     default: return "something else";
   }
 }
@@ -27,7 +27,7 @@ std::string_view word(Kind kind) {
 // What only repeats the types and the number of the inputs.
 bool says_nothing(const Attr& a) {
   if (a.name.starts_with('_') || a.name == "N") return true;
-  const bool types = a.value.kind == Kind::type || a.value.kind == Kind::list;
+  const bool types = a.value.kind == AttrKind::type || a.value.kind == AttrKind::list;
   return types && (a.name.starts_with('T') || a.name == "SrcT" || a.name == "Index" || a.name == "U");
 }
 
@@ -93,7 +93,7 @@ bool NodeContext::given(std::string_view name) {
   return true;
 }
 
-const AttrValue* NodeContext::find(std::string_view name, Kind kind) {
+const AttrValue* NodeContext::find(std::string_view name, AttrKind kind) {
   const AttrValue* a = node_.def == nullptr ? nullptr : node_.def->find(name);
   if (a == nullptr) return nullptr;
   read_.emplace(name);
@@ -101,58 +101,58 @@ const AttrValue* NodeContext::find(std::string_view name, Kind kind) {
   return a;
 }
 
-const AttrValue& NodeContext::need(std::string_view name, Kind kind) {
+const AttrValue& NodeContext::need(std::string_view name, AttrKind kind) {
   const AttrValue* a = find(name, kind);
   if (a == nullptr) invalid("attribute '{}' is missing", name);
   return *a;
 }
 
-std::int64_t NodeContext::i(std::string_view name) { return need(name, Kind::integer).i; }
+std::int64_t NodeContext::i(std::string_view name) { return need(name, AttrKind::integer).i; }
 std::int64_t NodeContext::i(std::string_view name, std::int64_t otherwise) {
-  const auto* a = find(name, Kind::integer);
+  const auto* a = find(name, AttrKind::integer);
   return a ? a->i : otherwise;
 }
 bool NodeContext::flag(std::string_view name, bool otherwise) {
-  const auto* a = find(name, Kind::boolean);
+  const auto* a = find(name, AttrKind::boolean);
   return a ? a->i != 0 : otherwise;
 }
-double NodeContext::f(std::string_view name) { return static_cast<double>(need(name, Kind::real).f); }
+double NodeContext::f(std::string_view name) { return static_cast<double>(need(name, AttrKind::real).f); }
 double NodeContext::f(std::string_view name, double otherwise) {
-  const auto* a = find(name, Kind::real);
+  const auto* a = find(name, AttrKind::real);
   return a ? static_cast<double>(a->f) : otherwise;
 }
-std::string NodeContext::s(std::string_view name) { return std::string(need(name, Kind::string).s); }
+std::string NodeContext::s(std::string_view name) { return std::string(need(name, AttrKind::string).s); }
 std::string NodeContext::s(std::string_view name, std::string_view otherwise) {
-  const auto* a = find(name, Kind::string);
+  const auto* a = find(name, AttrKind::string);
   return std::string(a ? a->s : otherwise);
 }
-ElementType NodeContext::type(std::string_view name) { return element_type(need(name, Kind::type).i); }
+ElementType NodeContext::type(std::string_view name) { return element_type(need(name, AttrKind::type).i); }
 ElementType NodeContext::type(std::string_view name, ElementType otherwise) {
-  const auto* a = find(name, Kind::type);
+  const auto* a = find(name, AttrKind::type);
   return a ? element_type(a->i) : otherwise;
 }
 PartialShape NodeContext::shape_attribute(std::string_view name) {
-  const auto* a = find(name, Kind::shape);
+  const auto* a = find(name, AttrKind::shape);
   return a && a->shape ? partial_shape(*a->shape) : PartialShape();
 }
 std::vector<std::int64_t> NodeContext::ints(std::string_view name) {
-  const auto& a = need(name, Kind::list);
+  const auto& a = need(name, AttrKind::list);
   return a.list ? a.list->ints : std::vector<std::int64_t>();
 }
 std::vector<std::int64_t> NodeContext::ints(std::string_view name, std::vector<std::int64_t> otherwise) {
-  const auto* a = find(name, Kind::list);
+  const auto* a = find(name, AttrKind::list);
   return a && a->list ? a->list->ints : std::move(otherwise);
 }
 std::vector<double> NodeContext::floats(std::string_view name, std::vector<double> otherwise) {
-  const auto* a = find(name, Kind::list);
+  const auto* a = find(name, AttrKind::list);
   return a && a->list ? std::vector<double>(a->list->floats.begin(), a->list->floats.end()) : std::move(otherwise);
 }
 std::vector<std::string> NodeContext::strings(std::string_view name, std::vector<std::string> otherwise) {
-  const auto* a = find(name, Kind::list);
+  const auto* a = find(name, AttrKind::list);
   return a && a->list ? std::vector<std::string>(a->list->strings.begin(), a->list->strings.end()) : std::move(otherwise);
 }
 Tensor NodeContext::t(std::string_view name) {
-  const auto& a = need(name, Kind::tensor);
+  const auto& a = need(name, AttrKind::tensor);
   return tensor_of(*a.tensor, scope_.network.owner);
 }
 

@@ -52,7 +52,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
   fail(ErrorCode::not_found, "the graph has no node '{}'{}", shown(name), best.empty() ? "" : fmt::format("; the nearest is '{}'", shown(best)));
 }
 
-std::unordered_map<std::string_view, int> names_of(const Network& network) {
+std::unordered_map<std::string_view, int> nodes_by_name(const Network& network) {
   std::unordered_map<std::string_view, int> names;
   for (std::size_t i = 0; i < network.nodes.size(); ++i) names.emplace(network.nodes[i].name, static_cast<int>(i));
   return names;
@@ -62,7 +62,7 @@ std::unordered_map<std::string_view, int> names_of(const Network& network) {
 
 void choose_outputs(Network& network, std::span<const std::string> names) {
   network.outputs.clear();
-  const auto by_name = names_of(network);
+  const auto by_name = nodes_by_name(network);
   for (const std::string& name : names) {
     const Port p = port_of(by_name, name);
     if (!p.valid()) unknown(network, name);
@@ -85,7 +85,7 @@ void choose_outputs(Network& network, std::span<const std::string> names) {
 }
 
 void cut_inputs(Network& network, std::span<const std::string> names, Variables* variables) {
-  const auto by_name = names_of(network);
+  const auto by_name = nodes_by_name(network);
   struct Cut {
     Port port;      // the value that is replaced
     int node = -1;  // or only where this node reads it

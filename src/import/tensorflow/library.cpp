@@ -12,8 +12,8 @@ namespace saccade::tensorflow {
 namespace {
 
 // Functions that call each other twice at every level grow without bound from a small file.
-constexpr std::size_t kMaxNodes = 300'000;
-constexpr std::size_t kMaxDepth = 64;
+constexpr std::size_t kMaxInlinedNodes = 300'000;
+constexpr std::size_t kMaxCallDepth = 64;
 
 // In a function an output is written "node:argument:index". Only operators with several output arguments are listed; of all
 // others the index alone counts, as their only argument is one tensor or a list.
@@ -64,7 +64,7 @@ const std::vector<Arguments>& several_outputs() {
   return table;
 }
 
-std::optional<int> number(std::string_view text) {
+std::optional<int> slot_number(std::string_view text) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size() && value >= 0 && value <= 0xffff ? std::optional(value) : std::nullopt;
@@ -75,7 +75,7 @@ Port function_port(const Network& network, const std::unordered_map<std::string_
   if (const auto it = by_name.find(text); it != by_name.end()) return {it->second, 0};
   const auto last = text.rfind(':');
   if (last == std::string_view::npos) return {};
-  const auto index = number(text.substr(last + 1));
+  const auto index = slot_number(text.substr(last + 1));
   std::string_view rest = text.substr(0, last), argument;
   if (!index) {  // "node:argument"
     const auto it = by_name.find(rest);
@@ -176,7 +176,7 @@ NetworkPtr Library::instance(const FunctionDef& f, const AttrList* attributes) {
   auto network = std::make_shared<Network>();
   network->owner = owner_;
   nodes_ += f.nodes.size() + f.inputs.size();
-  SACCADE_CHECK(nodes_ <= kMaxNodes, invalid_model, "the functions unfold into more than {} nodes", kMaxNodes);
+  SACCADE_CHECK(nodes_ <= kMaxInlinedNodes, invalid_model, "the functions unfold into more than {} nodes", kMaxInlinedNodes);
   std::unordered_map<std::string_view, int> by_name;
   for (const auto& argument : f.inputs) {
     SACCADE_CHECK(argument.number_attr.empty() && argument.type_list_attr.empty(), unsupported, "function '{}' takes a list of arguments", shown(f.name));
@@ -221,7 +221,7 @@ void Library::expand(Network& network, std::vector<const FunctionDef*>& stack) {
     };
     const auto enter = [&](const FunctionDef& f) {
       SACCADE_CHECK(std::find(stack.begin(), stack.end(), &f) == stack.end(), invalid_model, "function '{}' calls itself", shown(f.name));
-      SACCADE_CHECK(stack.size() < kMaxDepth, invalid_model, "functions are nested more than {} deep", kMaxDepth);
+      SACCADE_CHECK(stack.size() < kMaxCallDepth, invalid_model, "functions are nested more than {} deep", kMaxCallDepth);
       stack.push_back(&f);
     };
     const auto body = [&](const FunctionDef* f, const AttrList* attributes) {

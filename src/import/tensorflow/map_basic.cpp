@@ -36,7 +36,7 @@ Values identity(NodeContext& c) {
   return {};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kBasicRows[] = {
     {"CheckNumerics", identity},
     {"CheckNumericsV2", identity},
     {"Const", constant},
@@ -53,6 +53,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> basic_rows() { return kRows; }
+std::span<const Row> basic_rows() { return kBasicRows; }
 
 }  // namespace saccade::tensorflow

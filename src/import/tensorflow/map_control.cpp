@@ -486,12 +486,12 @@ Values case_(NodeContext& c) {
   return {};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kControlRows[] = {
     {"Case", case_}, {"If", if_}, {"StatelessCase", case_}, {"StatelessIf", if_}, {"StatelessWhile", while_}, {"While", while_},
 };
 
 }  // namespace
 
-std::span<const Row> control_rows() { return kRows; }
+std::span<const Row> control_rows() { return kControlRows; }
 
 }  // namespace saccade::tensorflow

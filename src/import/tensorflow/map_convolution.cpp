@@ -72,14 +72,14 @@ Values depthwise_conv(NodeContext& c) {
   return {from_channels_second(c, c.op(ops::GroupConvolution{window}, {to_channels_second(c, c.in(0), format), w}), format)};
 }
 
-ValueId as_i64(NodeContext& c, ValueId value) {
+ValueId sizes_as_i64(NodeContext& c, ValueId value) {
   return c.edit.graph().type(value).element == ElementType::i64 ? value : c.op(ops::Convert{ElementType::i64}, {value});
 }
 
 // The elements of `shape` (one a dimension) that stand for space.
 ValueId spatial_sizes(NodeContext& c, ValueId shape, const Format& format) {
   const auto first = static_cast<i64>(format.place(0));
-  return c.op(ops::Slice{}, {as_i64(c, shape), c.i64({first}), c.i64({first + static_cast<i64>(format.spatial)}), c.i64({1})});
+  return c.op(ops::Slice{}, {sizes_as_i64(c, shape), c.i64({first}), c.i64({first + static_cast<i64>(format.spatial)}), c.i64({1})});
 }
 
 // Whether a stride is larger than the kernel, or may be.
@@ -119,7 +119,7 @@ Values conv_transpose(NodeContext& c) {
   if (sizes[0].size() == static_cast<i64>(format.rank()))
     target = spatial_sizes(c, c.in(0), format);
   else if (sizes[0].size() == static_cast<i64>(spatial))
-    target = as_i64(c, c.in(0));
+    target = sizes_as_i64(c, c.in(0));
   else
     c.invalid("{} sizes for data of rank {}", sizes[0].size(), format.rank());
   if (window.auto_pad == ops::AutoPad::same_upper && !exceeds_kernel(window, c.shape(1), spatial))
@@ -163,7 +163,7 @@ Values average_pool(NodeContext& c) {
   return {from_channels_second(c, c.op(ops::AvgPool{read_window(c, format), kernel}, {to_channels_second(c, c.in(0), format)}), format)};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kConvolutionRows[] = {
     {"AvgPool", average_pool<2>},
     {"AvgPool3D", average_pool<3>},
     {"Conv2D", conv<2>},
@@ -178,6 +178,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> convolution_rows() { return kRows; }
+std::span<const Row> convolution_rows() { return kConvolutionRows; }
 
 }  // namespace saccade::tensorflow

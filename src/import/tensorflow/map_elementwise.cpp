@@ -110,7 +110,7 @@ Values bitcast(NodeContext& c) {
   return {c.op(ops::BitCast{to}, {c.in(0)})};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kElementwiseRows[] = {
     {"Abs", unary<UnaryKind::Abs>},
     {"Acos", unary<UnaryKind::Acos>},
     {"Acosh", unary<UnaryKind::Acosh>},
@@ -195,6 +195,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> elementwise_rows() { return kRows; }
+std::span<const Row> elementwise_rows() { return kElementwiseRows; }
 
 }  // namespace saccade::tensorflow

@@ -19,11 +19,11 @@ namespace {
 using Values = std::vector<ValueId>;
 using i64 = std::int64_t;
 
-ValueId as_i64(NodeContext& c, ValueId value) {
+ValueId index_as_i64(NodeContext& c, ValueId value) {
   return c.edit.graph().type(value).element == ElementType::i64 ? value : c.op(ops::Convert{ElementType::i64}, {value});
 }
 
-i64 constant_axis(NodeContext& c, std::size_t i) {
+i64 gathered_axis(NodeContext& c, std::size_t i) {
   const auto axis = c.integers(i);
   if (!axis || axis->size() != 1) c.unsupported("an axis that is not constant");
   return axis->front();
@@ -34,7 +34,7 @@ Values gather(NodeContext& c) {
   return {c.op(ops::Gather{}, {c.in(0), c.in(1), c.i64_scalar(0)})};
 }
 
-Values gather_v2(NodeContext& c) { return {c.op(ops::Gather{c.i("batch_dims", 0)}, {c.in(0), c.in(1), c.i64_scalar(constant_axis(c, 2))})}; }
+Values gather_v2(NodeContext& c) { return {c.op(ops::Gather{c.i("batch_dims", 0)}, {c.in(0), c.in(1), c.i64_scalar(gathered_axis(c, 2))})}; }
 
 Values gather_nd(NodeContext& c) {
   c.ignore({"bad_indices_policy"});
@@ -44,7 +44,7 @@ Values gather_nd(NodeContext& c) {
 // Updates of the same place add up.
 Values scatter_nd(NodeContext& c) {
   c.ignore({"bad_indices_policy"});
-  const ValueId zeros = c.op(ops::Broadcast{}, {c.scalar(c.element(1), 0), as_i64(c, c.in(2))});
+  const ValueId zeros = c.op(ops::Broadcast{}, {c.scalar(c.element(1), 0), index_as_i64(c, c.in(2))});
   return {c.op(ops::ScatterNDUpdate{ops::ScatterNDReduction::sum}, {zeros, c.in(0), c.in(1)})};
 }
 
@@ -58,7 +58,7 @@ Values top_k_with(NodeContext& c, ValueId k, ElementType index_type) {
   return c.node(ops::TopK{-1, ops::TopKMode::max, c.flag("sorted", true) ? ops::TopKSort::value : ops::TopKSort::none, index_type, true}, {c.in(0), k});
 }
 Values top_k(NodeContext& c) { return top_k_with(c, c.i64_scalar(c.i("k")), ElementType::i32); }
-Values top_k_v2(NodeContext& c) { return top_k_with(c, as_i64(c, c.in(1)), c.type("index_type", ElementType::i32)); }
+Values top_k_v2(NodeContext& c) { return top_k_with(c, index_as_i64(c, c.in(1)), c.type("index_type", ElementType::i32)); }
 
 // The places of elements other than zero, one a row.
 Values where(NodeContext& c) { return {c.op(ops::Transpose{}, {c.op(ops::NonZero{}, {c.in(0)}), c.i64({1, 0})})}; }
@@ -70,12 +70,12 @@ Values one_hot(NodeContext& c) {
 
 template <ops::ArgKind kind>
 Values arg_reduce(NodeContext& c) {
-  return {c.op(ops::ArgReduce{kind, constant_axis(c, 1), false, false, c.type("output_type", ElementType::i64)}, {c.in(0)})};
+  return {c.op(ops::ArgReduce{kind, gathered_axis(c, 1), false, false, c.type("output_type", ElementType::i64)}, {c.in(0)})};
 }
 
 template <class T>
 Values cumulate(NodeContext& c) {
-  return {c.op(T{c.flag("exclusive", false), c.flag("reverse", false)}, {c.in(0), c.i64_scalar(constant_axis(c, 1))})};
+  return {c.op(T{c.flag("exclusive", false), c.flag("reverse", false)}, {c.in(0), c.i64_scalar(gathered_axis(c, 1))})};
 }
 
 // Unique elements in the order of their first occurrence, for every element the place of its unique one, and the counts.
@@ -94,7 +94,7 @@ Values band_part(NodeContext& c) {
   return {x};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kIndexRows[] = {
     {"ArgMax", arg_reduce<ops::ArgKind::ArgMax>},
     {"ArgMin", arg_reduce<ops::ArgKind::ArgMin>},
     {"Cumprod", cumulate<ops::CumProd>},
@@ -119,6 +119,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> index_rows() { return kRows; }
+std::span<const Row> index_rows() { return kIndexRows; }
 
 }  // namespace saccade::tensorflow

@@ -293,7 +293,7 @@ Values concat_list(NodeContext& c) {
   return joined(c, list_in(c, 0));
 }
 
-constexpr Row kRows[] = {
+constexpr Row kListRows[] = {
     {"EmptyTensorList", empty},
     {"TensorArrayConcatV3", array_concat},
     {"TensorArrayGatherV3", array_gather},
@@ -333,6 +333,6 @@ ValueId list_size(Edit& edit, const ListState& list) {
   return edit(ops::Gather{}, {edit(ops::ShapeOf{}, {list.data}), i64_scalar_of(edit, 0), i64_scalar_of(edit, 0)});
 }
 
-std::span<const Row> list_rows() { return kRows; }
+std::span<const Row> list_rows() { return kListRows; }
 
 }  // namespace saccade::tensorflow

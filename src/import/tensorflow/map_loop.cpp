@@ -7,9 +7,9 @@
 namespace saccade::tensorflow {
 namespace {
 
-class Reader {
+class LoopReader {
  public:
-  Reader(const Network& network, int node, const std::vector<std::vector<std::pair<int, int>>>& users)
+  LoopReader(const Network& network, int node, const std::vector<std::vector<std::pair<int, int>>>& users)
       : network_(network), while_(network[node]), users_(users), out_(network), condition_(*while_.bodies[0]), body_(*while_.bodies[1]), in_(body_), ask_(condition_) {
     loop_.node = node;
     loop_.body = &body_;
@@ -177,7 +177,7 @@ std::optional<MapLoop> map_loop(const Network& network, int node, const std::vec
   const Node& n = network[node];
   if ((n.op != "While" && n.op != "StatelessWhile") || n.custom || n.bodies.size() != 2) return std::nullopt;
   try {
-    return Reader(network, node, users).read();
+    return LoopReader(network, node, users).read();
   } catch (const Mismatch&) {
     return std::nullopt;
   }

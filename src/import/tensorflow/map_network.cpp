@@ -117,7 +117,7 @@ Values trt_engine(NodeContext& c) {
   c.unsupported("part of the model compiled by TensorFlow-TensorRT for one kind of GPU, not readable any more; give the model as it was before that conversion");
 }
 
-constexpr Row kRows[] = {
+constexpr Row kNetworkRows[] = {
     {"All", reduce<ReduceKind::LogicalAnd>},
     {"Any", reduce<ReduceKind::LogicalOr>},
     {"BatchMatMul", batch_matmul},
@@ -144,6 +144,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> network_rows() { return kRows; }
+std::span<const Row> network_rows() { return kNetworkRows; }
 
 }  // namespace saccade::tensorflow

@@ -35,13 +35,13 @@ std::vector<double> numbers(NodeContext& c, std::string_view name) {
   }
 }
 
-double number(NodeContext& c, std::string_view name, double otherwise) {
+double number_or(NodeContext& c, std::string_view name, double otherwise) {
   const auto values = numbers(c, name);
   if (values.size() > 1) c.invalid("attribute '{}' has {} values", name, values.size());
   return values.empty() ? otherwise : values[0];
 }
 
-i64 integer(NodeContext& c, std::string_view name, i64 otherwise) { return static_cast<i64>(number(c, name, static_cast<double>(otherwise))); }
+i64 integer(NodeContext& c, std::string_view name, i64 otherwise) { return static_cast<i64>(number_or(c, name, static_cast<double>(otherwise))); }
 
 // Height and width.
 ValueId image_size(NodeContext& c, std::size_t input) {
@@ -54,9 +54,9 @@ Values prior_box(NodeContext& c) {
     const ValueId boxes = c.op(std::move(op), {image_size(c, 0), image_size(c, 1)});
     return Values{c.op(ops::Unsqueeze{}, {boxes, c.i64({0})})};
   };
-  const bool clip = number(c, "clip", 0) != 0, flip = number(c, "flip", 0) != 0;
-  const double step = number(c, "step", 0), step_h = number(c, "step_h", step), step_w = number(c, "step_w", step);
-  const double offset = number(c, "offset", 0.5);
+  const bool clip = number_or(c, "clip", 0) != 0, flip = number_or(c, "flip", 0) != 0;
+  const double step = number_or(c, "step", 0), step_h = number_or(c, "step_h", step), step_w = number_or(c, "step_w", step);
+  const double offset = number_or(c, "offset", 0.5);
   const auto variance = numbers(c, "variance");
   if (variance.size() > 1 && variance.size() != 4) c.invalid("{} variances", variance.size());
   const auto widths = numbers(c, "width"), heights = numbers(c, "height"), ratios = numbers(c, "aspect_ratio"), least = numbers(c, "min_size"), most = numbers(c, "max_size");
@@ -72,20 +72,20 @@ Values prior_box(NodeContext& c) {
 Values detection_output(NodeContext& c) {
   ops::DetectionOutput op{.normalized = true};
   op.background_label_id = integer(c, "background_label_id", 0);
-  op.share_location = number(c, "share_location", 1) != 0;
+  op.share_location = number_or(c, "share_location", 1) != 0;
   op.keep_top_k = {integer(c, "keep_top_k", -1)};
   op.top_k = integer(c, "top_k", -1);
-  op.nms_threshold = number(c, "nms_threshold", 0.3);
-  op.confidence_threshold = number(c, "confidence_threshold", -std::numeric_limits<float>::max());
-  op.clip_before_nms = number(c, "clip", 0) != 0;
-  op.variance_encoded_in_target = number(c, "variance_encoded_in_target", 0) != 0;
+  op.nms_threshold = number_or(c, "nms_threshold", 0.3);
+  op.confidence_threshold = number_or(c, "confidence_threshold", -std::numeric_limits<float>::max());
+  op.clip_before_nms = number_or(c, "clip", 0) != 0;
+  op.variance_encoded_in_target = number_or(c, "variance_encoded_in_target", 0) != 0;
   c.ignore({"num_classes"});
   const std::string code = c.s("code_type", "CORNER");
   if (code != "CORNER" && code != "CENTER_SIZE") c.unsupported("code_type '{}'", code);
   op.code_type = code == "CORNER" ? ops::BoxCode::corner : ops::BoxCode::center_size;
-  if (number(c, "normalized_bbox", 1) == 0) c.unsupported("normalized_bbox = false");
+  if (number_or(c, "normalized_bbox", 1) == 0) c.unsupported("normalized_bbox = false");
   ValueId deltas = c.in(0);
-  if (number(c, "loc_pred_transposed", 0) != 0) {  // y before x
+  if (number_or(c, "loc_pred_transposed", 0) != 0) {  // y before x
     const ValueId rows = c.op(ops::Reshape{}, {deltas, c.i64({-1, 4})});
     deltas = c.op(ops::Reshape{}, {c.op(ops::Gather{}, {rows, c.i64({1, 0, 3, 2}), c.i64_scalar(1)}), c.op(ops::ShapeOf{}, {deltas})});
   }
@@ -101,12 +101,12 @@ Values l2_normalize(NodeContext& c) {
     if (!given) c.unsupported("axes that are not constant");
     axes = *given;
   }
-  return {c.op(ops::NormalizeL2{number(c, "eps", 1e-10), ops::NormalizeL2Mode::max}, {c.in(0), c.i64(axes)})};
+  return {c.op(ops::NormalizeL2{number_or(c, "eps", 1e-10), ops::NormalizeL2Mode::max}, {c.in(0), c.i64(axes)})};
 }
 
 Values softmax(NodeContext& c) { return {c.op(ops::Softmax{c.i("axis")}, {c.in(0)})}; }
 
-Values reshape(NodeContext& c) { return {c.op(ops::Reshape{true}, {c.in(0), c.in(1)})}; }
+Values reshape_opencv(NodeContext& c) { return {c.op(ops::Reshape{true}, {c.in(0), c.in(1)})}; }
 
 Values batch_to_space(NodeContext& c) {
   // OpenCV writes it so behind a SpaceToBatchND that stands for padding
@@ -120,18 +120,18 @@ Values batch_to_space(NodeContext& c) {
   return {c.in(0)};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kOpencvRows[] = {
     {"DetectionOutput", detection_output},
     {"Flatten", flatten},
     {"L2Normalize", l2_normalize},
     {"OpenCV.BatchToSpaceND", batch_to_space},
-    {"OpenCV.Reshape", reshape},
+    {"OpenCV.Reshape", reshape_opencv},
     {"OpenCV.Softmax", softmax},
     {"PriorBox", prior_box},
 };
 
 }  // namespace
 
-std::span<const Row> opencv_rows() { return kRows; }
+std::span<const Row> opencv_rows() { return kOpencvRows; }
 
 }  // namespace saccade::tensorflow

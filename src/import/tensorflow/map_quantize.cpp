@@ -103,7 +103,7 @@ Values dequantize(NodeContext& c) {
   return {x};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kQuantizeRows[] = {
     {"Dequantize", dequantize},
     {"FakeQuantWithMinMaxArgs", fake_quant_args},
     {"FakeQuantWithMinMaxVars", fake_quant_vars},
@@ -112,6 +112,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> quantize_rows() { return kRows; }
+std::span<const Row> quantize_rows() { return kQuantizeRows; }
 
 }  // namespace saccade::tensorflow

@@ -370,7 +370,7 @@ Values invert_permutation(NodeContext& c) {
   return {c.constant_of(from_i64(c.element(0), {static_cast<i64>(inverse.size())}, inverse))};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kShapeRows[] = {
     {"BatchToSpace", batch_squares<ops::BatchToSpace>},
     {"BatchToSpaceND", batch_blocks<ops::BatchToSpace>},
     {"BroadcastArgs", broadcast_arguments},
@@ -412,6 +412,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> shape_rows() { return kRows; }
+std::span<const Row> shape_rows() { return kShapeRows; }
 
 }  // namespace saccade::tensorflow

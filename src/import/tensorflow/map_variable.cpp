@@ -40,7 +40,7 @@ Values read(NodeContext& c) {
   return {value};
 }
 
-Values gather(NodeContext& c) {
+Values gather_from_table(NodeContext& c) {
   c.ignore({"dtype", "validate_indices"});
   const std::int64_t batch = c.i("batch_dims", 0);
   return {c.op(ops::Gather{batch}, {contents(c, resource(c, 0)), c.in(1), c.i64_scalar(batch)})};
@@ -58,7 +58,7 @@ Values same_handle(NodeContext& c) {
 }
 [[noreturn]] Values decode(NodeContext& c) { c.unsupported("pictures are decoded in the graph; cut it behind the decoder with --input"); }
 
-constexpr Row kRows[] = {
+constexpr Row kVariableRows[] = {
     {"DecodeBmp", decode},
     {"DecodeImage", decode},
     {"DecodeJpeg", decode},
@@ -71,7 +71,7 @@ constexpr Row kRows[] = {
     {"LookupTableFindV2", table},
     {"MutableHashTableV2", table},
     {"ReadVariableOp", read},
-    {"ResourceGather", gather},
+    {"ResourceGather", gather_from_table},
     {"TRTEngineOp", tensorrt},
     {"VarHandleOp", handle},
     {"Variable", variable},
@@ -80,6 +80,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> variable_rows() { return kRows; }
+std::span<const Row> variable_rows() { return kVariableRows; }
 
 }  // namespace saccade::tensorflow

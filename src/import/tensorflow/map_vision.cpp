@@ -150,7 +150,7 @@ Values combined_nms(NodeContext& c) {
   return out;
 }
 
-constexpr Row kRows[] = {
+constexpr Row kVisionRows[] = {
     {"CombinedNonMaxSuppression", combined_nms},
     {"CropAndResize", crop_and_resize},
     {"NonMaxSuppression", nms_v1},
@@ -165,6 +165,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> vision_rows() { return kRows; }
+std::span<const Row> vision_rows() { return kVisionRows; }
 
 }  // namespace saccade::tensorflow

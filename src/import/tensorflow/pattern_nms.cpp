@@ -68,7 +68,7 @@ std::vector<ValueId> build(NodeContext& c, const Plan& plan) {
 }
 
 // The parts of a stage as ports of the network that the node will stand in.
-struct Parts {
+struct NmsParts {
   Port boxes, scores, window, valid;
   std::optional<Tensor> constant_window;
   bool shared_window = false;
@@ -80,7 +80,7 @@ constexpr int kCount = 3, kFirstField = 4;
 int slot_of(NmsOutput kind, std::size_t field) { return kind == NmsOutput::field ? kFirstField + static_cast<int>(field) : static_cast<int>(kind); }
 
 // Appends the node; its slots are boxes, scores, classes, count, fields….
-int add_node(Network& network, std::string name, const NmsStage& stage, const Parts& parts, std::optional<std::int64_t> images, std::vector<std::vector<std::int64_t>> trailing) {
+int add_node(Network& network, std::string name, const NmsStage& stage, const NmsParts& parts, std::optional<std::int64_t> images, std::vector<std::vector<std::int64_t>> trailing) {
   Plan plan;
   plan.op.iou_threshold = stage.iou_threshold;
   plan.op.score_threshold = stage.score_threshold;
@@ -147,7 +147,7 @@ int fuse_loop(Network& network, const MapLoop& loop) {
     expect(tensor.valid(), "an item of the loop");
     return tensor;
   };
-  Parts parts;
+  NmsParts parts;
   parts.boxes = needed(stage.boxes.tensor);
   parts.scores = needed(stage.scores.tensor);
   expect(stage.boxes.valid == stage.scores.valid, "the same boxes");
@@ -255,7 +255,7 @@ int fuse_unrolled(Network& network, Unrolled& u, const std::vector<Port>& stacks
                s.window.valid() == stage.window.valid(),
            "the same stage for every image");
   }
-  Parts parts;
+  NmsParts parts;
   parts.boxes = stacked_source(look, collect([](const NmsStage& s) { return s.boxes.tensor; }));
   parts.scores = stacked_source(look, collect([](const NmsStage& s) { return s.scores.tensor; }));
   if (stage.boxes.valid.valid()) parts.valid = stacked_source(look, collect([](const NmsStage& s) { return s.boxes.valid; }));

@@ -17,7 +17,6 @@ namespace saccade::tensorflow {
 namespace {
 
 using graph::Graph;
-using graph::Node;
 using import::TextMessage;
 
 struct Stage {

@@ -19,7 +19,7 @@
 namespace saccade::tensorflow {
 namespace {
 
-struct Parts {
+struct SavedParts {
   const GraphDef* graph = nullptr;
   std::shared_ptr<FileBytes> file;
   std::shared_ptr<const Folder> folder;
@@ -67,7 +67,7 @@ void choose_signature_inputs(Network& network, const SignatureDef& signature) {
   }
 }
 
-std::shared_ptr<graph::Graph> read(const Parts& parts, const import::ReadOptions& options) {
+std::shared_ptr<graph::Graph> read(const SavedParts& parts, const import::ReadOptions& options) {
   Library library(*parts.graph, parts.file);
   const NetworkPtr network = library.main();
   std::optional<Checkpoint> checkpoint;

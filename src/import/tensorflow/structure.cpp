@@ -17,7 +17,7 @@
 namespace saccade::tensorflow {
 namespace {
 
-constexpr int kMaxDepth = 64;
+constexpr int kMaxFrameDepth = 64;
 constexpr std::size_t kMaxConditions = 64;
 // Branches with several results are copied once for each.
 constexpr std::size_t kMaxCopies = 500'000;
@@ -173,7 +173,7 @@ class Frames {
       if (frame.state == Frame::State::done) return;
       const Node& condition = network_[frame.condition];
       SACCADE_CHECK(frame.state == Frame::State::fresh, invalid_model, "the loop of {} contains itself", describe(condition));
-      SACCADE_CHECK(depth < kMaxDepth, invalid_model, "loops are nested more than {} deep", kMaxDepth);
+      SACCADE_CHECK(depth < kMaxFrameDepth, invalid_model, "loops are nested more than {} deep", kMaxFrameDepth);
       SACCADE_CHECK(condition.inputs.size() == 1, invalid_model, "{} has {} inputs", describe(condition), condition.inputs.size());
       frame.state = Frame::State::open;
     }

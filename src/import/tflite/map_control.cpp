@@ -85,7 +85,7 @@ Values random(OperatorContext& c) { c.unsupported("random numbers: convert the m
 // A function with a name that a runtime may know; it says itself what it is made of.
 Values composite_(OperatorContext& c) { return c.inlined(c.options().integer(composite::decomposition), inputs_from(c, 0)); }
 
-constexpr Row kRows[] = {
+constexpr Row kControlRows[] = {
     {31, "CALL", call},
     {118, "IF", branch},
     {119, "WHILE", loop},
@@ -105,6 +105,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> control_rows() { return kRows; }
+std::span<const Row> control_rows() { return kControlRows; }
 
 }  // namespace saccade::tflite

@@ -93,7 +93,7 @@ Values suppression(OperatorContext& c, bool soft) {
 Values suppression_4(OperatorContext& c) { return suppression(c, false); }
 Values suppression_5(OperatorContext& c) { return suppression(c, true); }
 
-constexpr Row kRows[] = {
+constexpr Row kDetectionRows[] = {
     {120, "NON_MAX_SUPPRESSION_V4", suppression_4},
     {121, "NON_MAX_SUPPRESSION_V5", suppression_5},
     {kCustom, "TFLite_Detection_PostProcess", detection_post_process},
@@ -101,6 +101,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> detection_rows() { return kRows; }
+std::span<const Row> detection_rows() { return kDetectionRows; }
 
 }  // namespace saccade::tflite

@@ -139,7 +139,7 @@ Values bucketize(OperatorContext& c) {
   return {c.reduce(ReduceKind::Sum, c.convert(above, ElementType::i32), {-1}, false)};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kElementwiseRows[] = {
     {0, "ADD", arithmetic<BinaryKind::Add>},
     {8, "FLOOR", unary<UnaryKind::Floor>},
     {14, "LOGISTIC", unary<UnaryKind::Sigmoid>},
@@ -208,6 +208,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> elementwise_rows() { return kRows; }
+std::span<const Row> elementwise_rows() { return kElementwiseRows; }
 
 }  // namespace saccade::tflite

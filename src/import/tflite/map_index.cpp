@@ -128,7 +128,7 @@ Values dynamic_update_slice(OperatorContext& c) {
   return {c.op(ops::ScatterNDUpdate{}, {operands[0], c.concat(places, -1), operands[1]})};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kIndexRows[] = {
     {7, "EMBEDDING_LOOKUP", embedding_lookup},
     {36, "GATHER", gather},
     {68, "SPARSE_TO_DENSE", sparse_to_dense},
@@ -149,6 +149,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> index_rows() { return kRows; }
+std::span<const Row> index_rows() { return kIndexRows; }
 
 }  // namespace saccade::tflite

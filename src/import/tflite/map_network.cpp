@@ -233,7 +233,7 @@ Values resize_nearest(OperatorContext& c) {
   return {c.channels_last(c.op(ops::Resize{.axes = {2, 3}, .coordinates = where, .nearest = rounding}, {c.channels_first(x), c.index(1)}))};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kNetworkRows[] = {
     {1, "AVERAGE_POOL_2D", average_pool},
     {3, "CONV_2D", convolution},
     {4, "DEPTHWISE_CONV_2D", depthwise_convolution},
@@ -254,6 +254,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> network_rows() { return kRows; }
+std::span<const Row> network_rows() { return kNetworkRows; }
 
 }  // namespace saccade::tflite

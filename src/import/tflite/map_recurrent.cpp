@@ -122,7 +122,7 @@ Values svdf_(OperatorContext& c) {
   return {c.activated(y, svdf::activation)};
 }
 
-constexpr Row kRows[] = {
+constexpr Row kRecurrentRows[] = {
     {16, "LSTM", lstm_},
     {24, "RNN", rnn_},
     {27, "SVDF", svdf_},
@@ -134,6 +134,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> recurrent_rows() { return kRows; }
+std::span<const Row> recurrent_rows() { return kRecurrentRows; }
 
 }  // namespace saccade::tflite

@@ -306,7 +306,7 @@ Values cumsum(OperatorContext& c) {
 
 Values bitcast(OperatorContext& c) { return {c.op(ops::BitCast{c.output_type(0)}, {c.raw(0)})}; }
 
-constexpr Row kRows[] = {
+constexpr Row kShapeRows[] = {
     {2, "CONCATENATION", concatenation},
     {5, "DEPTH_TO_SPACE", depth_to_space},
     {22, "RESHAPE", reshape},
@@ -342,6 +342,6 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> shape_rows() { return kRows; }
+std::span<const Row> shape_rows() { return kShapeRows; }
 
 }  // namespace saccade::tflite
