@@ -155,15 +155,13 @@ void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
   }
 }
 
-}  // namespace
-
 template <int kMain>
-DenseShape dense_shape(Index k_total, Index n) {
+DenseShape shape(Index k_total, Index n) {
   return {Panels<kMain>::width(n), k_total * round_up(n, kLanes)};
 }
 
 template <int kMain>
-void dense(const DenseArgs& a, const DenseBand& band) {
+void run(const DenseArgs& a, const DenseBand& band) {
   const Index rows = band.m_end - band.m_begin;
   if (rows <= 0 || a.n <= 0 || band.n_end <= band.n_begin) return;
   const Index taps = a.rows.y ? a.rows.kh * a.rows.kw : 1;
@@ -205,9 +203,11 @@ void dense(const DenseArgs& a, const DenseBand& band) {
   }
 }
 
-template DenseShape dense_shape<kPanelVectors[0]>(Index, Index);
-template DenseShape dense_shape<kPanelVectors[1]>(Index, Index);
-template void dense<kPanelVectors[0]>(const DenseArgs&, const DenseBand&);
-template void dense<kPanelVectors[1]>(const DenseArgs&, const DenseBand&);
+}  // namespace
+
+DenseShape dense_shape_0(Index k_total, Index n) { return shape<kPanelVectors[0]>(k_total, n); }
+DenseShape dense_shape_1(Index k_total, Index n) { return shape<kPanelVectors[1]>(k_total, n); }
+void dense_0(const DenseArgs& a, const DenseBand& band) { run<kPanelVectors[0]>(a, band); }
+void dense_1(const DenseArgs& a, const DenseBand& band) { run<kPanelVectors[1]>(a, band); }
 
 }  // namespace saccade::kernels::SACCADE_ISA

@@ -53,10 +53,8 @@ void pack_tap(const DensePack& p, const float* src, Index valid, Index width, fl
   }
 }
 
-}  // namespace
-
 template <int kMain>
-void dense_pack(const DensePack& p) {
+void pack(const DensePack& p) {
   const Index k_total = p.ky * p.kx * p.c;
   const Index n_end = p.n_end < 0 ? p.n : p.n_end;
   for (Index n0 = 0; n0 < n_end;) {
@@ -79,7 +77,9 @@ void dense_pack(const DensePack& p) {
   }
 }
 
-template void dense_pack<kPanelVectors[0]>(const DensePack&);
-template void dense_pack<kPanelVectors[1]>(const DensePack&);
+}  // namespace
+
+void dense_pack_0(const DensePack& p) { pack<kPanelVectors[0]>(p); }
+void dense_pack_1(const DensePack& p) { pack<kPanelVectors[1]>(p); }
 
 }  // namespace saccade::kernels::SACCADE_ISA

@@ -27,13 +27,13 @@ void finish_rows(const FinishArgs& args);
 /// Without `with_first` the first activation is done.
 void finish_pixels(const Epilogue& e, bool with_first, float* out, Index pitch, Index rows, Index n);
 
-/// The dense kernel whose panels are so many vectors wide; kPanelVectors lists those that there are.
-template <int kMain>
-DenseShape dense_shape(Index k_total, Index n);
-template <int kMain>
-void dense_pack(const DensePack&);
-template <int kMain>
-void dense(const DenseArgs&, const DenseBand&);
+// The two forms of the dense kernel, with panels of kPanelVectors. (Templates would be weak symbols, which levels must not have.)
+DenseShape dense_shape_0(Index k_total, Index n);
+DenseShape dense_shape_1(Index k_total, Index n);
+void dense_pack_0(const DensePack&);
+void dense_pack_1(const DensePack&);
+void dense_0(const DenseArgs&, const DenseBand&);
+void dense_1(const DenseArgs&, const DenseBand&);
 void winograd_input(const WinogradInput&);
 void winograd_output(const WinogradOutput&);
 void depthwise_pack(const DepthwisePack&);

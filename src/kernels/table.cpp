@@ -10,15 +10,15 @@
 #define SACCADE_NAME(level) SACCADE_NAME_OF(level)
 
 namespace saccade::kernels::SACCADE_ISA {
+namespace {
 
-template <int kMain>
 constexpr KernelTable kTable = {
     .isa = SACCADE_NAME(SACCADE_ISA),
     .lanes = simd::kLanes,
-    .panel_vectors = kMain,
-    .dense_shape = dense_shape<kMain>,
-    .dense_pack = dense_pack<kMain>,
-    .dense = dense<kMain>,
+    .panel_vectors = kPanelVectors[0],
+    .dense_shape = dense_shape_0,
+    .dense_pack = dense_pack_0,
+    .dense = dense_0,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
     .depthwise_pack = depthwise_pack,
@@ -47,7 +47,17 @@ constexpr KernelTable kTable = {
     .picture_line = picture_line,
 };
 
+constexpr KernelTable other_form(KernelTable table) {
+  table.panel_vectors = kPanelVectors[1];
+  table.dense_shape = dense_shape_1;
+  table.dense_pack = dense_pack_1;
+  table.dense = dense_1;
+  return table;
+}
+
+}  // namespace
+
 extern const KernelTable tables[kDenseForms];
-const KernelTable tables[kDenseForms] = {kTable<kPanelVectors[0]>, kTable<kPanelVectors[1]>};
+constinit const KernelTable tables[kDenseForms] = {kTable, other_form(kTable)};
 
 }  // namespace saccade::kernels::SACCADE_ISA
