@@ -166,15 +166,20 @@ void transform_filter(const float* g, std::array<double, kPositions>& out) {
 // All positions, packed one after the other.
 Tensor transformed(Lowering& l, const Tensor& weights, const Geometry& g, Index packed) {
   return l.packs.get(weights, fmt::format("{}/winograd43 {}", l.k.isa, l.k.dense_shape(g.c, g.o).nr), packed * kPositions, [&](float* dst) {
-    const Index matrix = g.o * g.c;
-    std::vector<float> plain(static_cast<std::size_t>(matrix * kPositions));  // [position][o][c]
+    // some panels at a time: all transformed filters at once would be the most memory that a network ever takes
+    const Index nr = l.k.dense_shape(g.c, g.o).nr, most = std::min(g.o, 2 * nr);
+    std::vector<float> plain(static_cast<std::size_t>(kPositions * most * g.c));  // [position][o][c]
     std::array<double, kPositions> one;
-    for (Index i = 0; i < matrix; ++i) {
-      transform_filter(weights.data<float>() + 9 * i, one);
-      for (Index p = 0; p < kPositions; ++p) plain[static_cast<std::size_t>(p * matrix + i)] = static_cast<float>(one[static_cast<std::size_t>(p)]);
+    for (Index o = 0; o < g.o;) {
+      const Index count = g.o - o >= 2 * nr ? nr : g.o - o, matrix = count * g.c;  // what is left is cut as the whole would be
+      for (Index i = 0; i < matrix; ++i) {
+        transform_filter(weights.data<float>() + 9 * (o * g.c + i), one);
+        for (Index p = 0; p < kPositions; ++p) plain[static_cast<std::size_t>(p * matrix + i)] = static_cast<float>(one[static_cast<std::size_t>(p)]);
+      }
+      for (Index p = 0; p < kPositions; ++p)
+        l.k.dense_pack({.src = plain.data() + p * matrix, .n = count, .c = g.c, .stride_n = g.c, .stride_c = 1, .dst = dst + p * packed + o * g.c});
+      o += count;
     }
-    for (Index p = 0; p < kPositions; ++p)
-      l.k.dense_pack({.src = plain.data() + p * matrix, .n = g.o, .c = g.c, .stride_n = g.c, .stride_c = 1, .dst = dst + p * packed});
   });
 }
 
