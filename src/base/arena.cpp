@@ -17,9 +17,9 @@ constexpr std::size_t kPage = 4096, kHugePage = std::size_t{2} << 20, kSlack = 6
 
 }  // namespace
 
-Arena::Arena(std::size_t bytes) : size_(bytes) {
+Arena::Arena(std::size_t bytes, Pages pages) : size_(bytes) {
   if (bytes == 0) return;
-  const bool large = bytes >= kHugePage;
+  const bool large = pages == Pages::huge && bytes >= kHugePage && knob_on(Knob::huge_pages);
   SACCADE_CHECK(bytes < SIZE_MAX / 2, out_of_memory, "{} bytes of memory cannot be had", bytes);
   mapped_ = (bytes + kSlack + kPage - 1) / kPage * kPage + (large ? kHugePage : 0);
   mapping_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -31,7 +31,7 @@ Arena::Arena(std::size_t bytes) : size_(bytes) {
   if (large) {
     address = (address + kHugePage - 1) / kHugePage * kHugePage;
     // Only whole huge pages of the block itself: the rest would be memory for nothing.
-    if (knob_on(Knob::huge_pages)) madvise(reinterpret_cast<void*>(address), bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+    madvise(reinterpret_cast<void*>(address), bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
   }
   data_ = reinterpret_cast<std::byte*>(address);
 }

@@ -6,13 +6,17 @@
 
 namespace saccade {
 
-/// Zeroed memory straight from the operating system, aligned to 64 bytes at least (2 MiB for large blocks, which also ask for
-/// huge pages), with 64 readable bytes after the end. Freed by the destructor. Not copied, only moved.
+/// Pages of 2 MiB need fewer look-ups of addresses where much memory is streamed again and again. But they are dear to get: a virtual
+/// machine gives free ones back to its host after some seconds, and fetches them from there at a millisecond or more each.
+enum class Pages { usual, huge };
+
+/// Zeroed memory straight from the operating system, aligned to 64 bytes at least, with 64 readable bytes after the end. Freed by the
+/// destructor. Not copied, only moved.
 class Arena {
  public:
   Arena() = default;
-  /// Throws Error(out_of_memory).
-  explicit Arena(std::size_t bytes);
+  /// Throws Error(out_of_memory). Huge pages are asked for in blocks from 2 MiB on.
+  explicit Arena(std::size_t bytes, Pages pages = Pages::usual);
   ~Arena();
   Arena(Arena&& other) noexcept;
   Arena& operator=(Arena&& other) noexcept;

@@ -18,11 +18,6 @@ namespace saccade {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-// Faulting in small pages costs several times the reading itself.
-constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
-constexpr std::size_t kHugeFrom = 2 * kHugePageBytes;
-
-std::align_val_t alignment_of(std::size_t size) { return std::align_val_t(size >= kHugeFrom ? kHugePageBytes : kAlignment); }
 
 // A regular file, open for reading.
 struct Opened {
@@ -64,8 +59,7 @@ FileBytes::FileBytes(std::size_t size, int mapped_descriptor, bool shared) : siz
     data_ = static_cast<char*>(p);
   } else {
     // readable bytes after the end, as every Tensor has
-    data_ = static_cast<char*>(::operator new(size + kAlignment, alignment_of(size)));
-    if (size >= kHugeFrom) ::madvise(data_, size, MADV_HUGEPAGE);  // a hint, the result does not matter
+    data_ = static_cast<char*>(::operator new(size + kAlignment, std::align_val_t(kAlignment)));
     std::memset(data_ + size, 0, kAlignment);
   }
 }
@@ -74,7 +68,7 @@ FileBytes::~FileBytes() {
   if (mapped_)
     ::munmap(data_, size_);
   else
-    ::operator delete(data_, alignment_of(size_));
+    ::operator delete(data_, std::align_val_t(kAlignment));
 }
 
 std::shared_ptr<FileBytes> FileBytes::map(const std::filesystem::path& path) {

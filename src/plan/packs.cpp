@@ -11,19 +11,19 @@
 
 namespace saccade::plan {
 
-/// Where packs lie: side by side in large blocks, which huge pages back. Touching their pages one by one takes longer than
-/// packing. A block lives as long as one of its packs.
+/// Where packs lie: side by side in large blocks, or alone in one of huge pages if they are large: each run streams through them. A block
+/// lives as long as one of its packs.
 class PackMemory {
  public:
   /// Zeros, with 64 readable bytes behind them.
   Tensor take(std::int64_t floats) {
     const std::size_t bytes = (static_cast<std::size_t>(floats) * sizeof(float) + 63) / 64 * 64 + 64;
     if (bytes > kBlock / 4) {
-      const auto own = std::make_shared<Arena>(bytes);
+      const auto own = std::make_shared<Arena>(bytes, Pages::huge);
       return Tensor(ElementType::f32, {floats}, own->data(), own);
     }
     if (!block_ || block_->size() - used_ < bytes) {
-      // a small model does not need a huge page
+      // a small model does not need a large block
       block_ = std::make_shared<Arena>(block_ || bytes > kFirstBlock ? kBlock : kFirstBlock);
       used_ = 0;
     }

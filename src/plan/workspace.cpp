@@ -15,6 +15,9 @@
 namespace saccade::plan {
 namespace {
 
+// Images that together are larger than this are worth pages that take long to get.
+constexpr std::size_t kHugeFrom = std::size_t{8} << 20;
+
 double milliseconds() { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 bool as_bool(const Tensor& t) {
@@ -52,7 +55,8 @@ Workspace::Instance& Workspace::instance(const std::shared_ptr<const Compilation
     }
   Instance fresh;
   fresh.compilation = compilation;
-  fresh.arena = Arena(std::max<std::size_t>(compilation->plan->arena_bytes, 1));
+  const std::size_t bytes = std::max<std::size_t>(compilation->plan->arena_bytes, 1);
+  fresh.arena = Arena(bytes, bytes >= kHugeFrom ? Pages::huge : Pages::usual);
   const Plan& plan = *compilation->plan;
   fresh.bases.resize(plan.buffers.size());
   for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
