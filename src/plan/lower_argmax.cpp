@@ -43,12 +43,6 @@ class ArgMaxStep final : public Step {
   }
 };
 
-Shape picked(const std::vector<std::int64_t>& values, const std::vector<std::size_t>& dims) {
-  Shape out;
-  for (std::size_t d : dims) out.push_back(values[d]);
-  return out;
-}
-
 }  // namespace
 
 std::optional<kernels::ArgMaxArgs> argmax_of(const Lowering& l, const Node& node) {
@@ -78,8 +72,7 @@ bool lower_argmax(Lowering& l, const Node& node) {
   for (std::size_t d : kept) out_kept.push_back(out.strides[op.keep_dims || d < axis ? d : d - 1]);
   auto step = std::make_unique<ArgMaxStep>();
   const auto arrange = [&] {
-    step->kept = merge_loops(picked(in.dims, kept), {out_kept, picked(in.strides, kept)});
-    if (step->kept.dims.empty()) step->kept = {{1}, {{1}, {1}}};
+    step->kept = merge_loops(select_dims(in.dims, kept), {out_kept, select_dims(in.strides, kept)});
     step->columns = in.strides[axis] != 1 && in.dims[axis] != 1;
     return !step->columns || step->kept.strides[1].back() == 1 || step->kept.dims.back() == 1;
   };

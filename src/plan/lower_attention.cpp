@@ -142,7 +142,7 @@ bool lower_attention(Lowering& l, const Node& node) {
   step->out = headed(l.destination_along(node.outputs[0], rank - 1), op.q_num_heads);
   step->heads_per_key = step->q.dims[1] / step->k.dims[1];
   const Index queries = step->q.dims[2], width = step->q.dims[3], values = step->v.dims[3];
-  step->score_pitch = (keys + 15) / 16 * 16;
+  step->score_pitch = padded(keys);
   step->scores = l.scratch_dense(ElementType::f32, {queries, step->score_pitch});
   step->packed_keys = l.scratch_dense(ElementType::f32, {l.k.dense_shape(width, keys).packed_floats});
   step->packed_values = l.scratch_dense(ElementType::f32, {l.k.dense_shape(keys, values).packed_floats});

@@ -222,7 +222,7 @@ std::unique_ptr<DenseStep> make_dense(Lowering& l, const Tensor& weights, Place 
 std::unique_ptr<DepthwiseStep> make_depthwise(Lowering& l, const Tensor& weights, const Place& in, const Place& out, const Place& other, const Geometry& g,
                                               const kernels::Epilogue& epilogue) {
   auto step = std::make_unique<DepthwiseStep>();
-  step->weights = l.packs.get(weights, std::string(l.k.isa) + "/depthwise", g.kh * g.kw * ((g.c + 15) / 16 * 16), [&](float* dst) {
+  step->weights = l.packs.get(weights, std::string(l.k.isa) + "/depthwise", g.kh * g.kw * padded(g.c), [&](float* dst) {
     kernels::DepthwisePack p;
     p.src = weights.data<float>();
     p.channels = g.c;

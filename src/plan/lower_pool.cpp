@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/cpu.h"
 #include "base/error.h"
 #include "ops/inference.h"
 #include "ops/pool.h"
@@ -152,7 +151,7 @@ std::optional<Pooling> pooling_of(const Lowering& l, const Node& node) {
 
 // Worth it where the image between the two does not fit in the cache.
 Choice choice(const Lowering& l, const Convolution& conv, const Pooling& pool, const Ring& ring) {
-  const auto l2 = static_cast<Index>(cache_sizes().l2 > 0 ? cache_sizes().l2 : std::size_t{512} << 10);
+  const Index l2 = second_level_bytes();
   const Geometry& g = conv.g;
   const Index bytes = 4 * (ring.floats() + conv.weights.size()), between = 4 * padded(g.o) * g.oh * g.ow;
   Choice c;

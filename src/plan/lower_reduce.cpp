@@ -83,12 +83,6 @@ class ReduceStep final : public Step {
   }
 };
 
-Shape select(const std::vector<std::int64_t>& values, const std::vector<std::size_t>& dims) {
-  Shape out;
-  for (std::size_t d : dims) out.push_back(values[d]);
-  return out;
-}
-
 // Softmax along one axis: rows if the axis has stride 1, else columns along another dimension of stride 1.
 class SoftmaxStep final : public Step {
  public:
@@ -151,8 +145,8 @@ bool lower_reduce(Lowering& l, const Node& node) {
   }
   auto step = std::make_unique<ReduceStep>();
   const auto arrange = [&] {
-    step->kept = merge_loops(select(in.dims, kept), {out_kept, select(in.strides, kept)});
-    step->reduced = merge_loops(select(in.dims, reduced), {select(in.strides, reduced)});
+    step->kept = merge_loops(select_dims(in.dims, kept), {out_kept, select_dims(in.strides, kept)});
+    step->reduced = merge_loops(select_dims(in.dims, reduced), {select_dims(in.strides, reduced)});
     const bool inner_kept = step->kept.strides[0].back() == 1 && step->kept.strides[1].back() == 1;
     step->columns = false;
     if (step->reduced.dims.size() == 1 && (step->reduced.strides[0][0] == 1 || step->reduced.dims[0] == 1)) return true;
@@ -190,7 +184,7 @@ bool lower_softmax(Lowering& l, const Node& node) {
   for (std::size_t d = 0; d < in.dims.size(); ++d)
     if (d != axis) others.push_back(d);
   const auto arrange = [&] {
-    step->others = merge_loops(select(in.dims, others), {select(out.strides, others), select(in.strides, others)});
+    step->others = merge_loops(select_dims(in.dims, others), {select_dims(out.strides, others), select_dims(in.strides, others)});
     step->columns = !((in.strides[axis] == 1 && out.strides[axis] == 1) || in.dims[axis] == 1);
     return !step->columns || (step->others.strides[0].back() == 1 && step->others.strides[1].back() == 1);
   };

@@ -5,7 +5,6 @@
 //   for a few output rows: expand the input rows that are missing in the ring of lines → depthwise → project
 #include <algorithm>
 
-#include "base/cpu.h"
 #include "plan/parallel.h"
 #include "plan/ring.h"
 
@@ -124,7 +123,7 @@ Index bytes_of(const Found& f) {
 
 // Worth it where the images between the stages are too large for the cache, and the lines and weights are not.
 Choice choice(const Lowering& l, const Found& f) {
-  const auto l2 = static_cast<Index>(cache_sizes().l2 > 0 ? cache_sizes().l2 : std::size_t{512} << 10);
+  const Index l2 = second_level_bytes();
   const Geometry& g = f.middle.g;
   const Index bytes = bytes_of(f), between = 4 * (f.expand ? padded(g.c) * g.h * g.w : padded(g.c) * g.oh * g.ow);
   Choice c;

@@ -125,7 +125,7 @@ bool lower_planar_resize(Lowering& l, const Node& node, ResizeTaps lines, Resize
     a.column_weights = step->columns.weights.data();
     a.pitch = step->in.strides[3];
     a.channels = dims[1];
-    a.out_pitch = (dims[1] + 15) / 16 * 16;
+    a.out_pitch = padded(dims[1]);
     a.out_width = out_dims[3];
     a.lanes = kernels::Lanes::full;
     step->scratch_bytes = static_cast<std::size_t>(step->scratch()) * sizeof(float);

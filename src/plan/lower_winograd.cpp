@@ -13,8 +13,6 @@ namespace {
 
 constexpr Index kPositions = 36;
 
-Index padded_lanes(Index n) { return (n + 15) / 16 * 16; }
-
 class WinogradStep final : public Step {
  public:
   // One convolution of the image.
@@ -52,13 +50,13 @@ class WinogradStep final : public Step {
   }
 
   // The memory of a block: its inputs, and the products of one branch at a time.
-  std::size_t scratch() const { return static_cast<std::size_t>(kPositions * 4 * (block_tiles * (c_pitch() + padded_lanes(widest)) + 32)); }
+  std::size_t scratch() const { return static_cast<std::size_t>(kPositions * 4 * (block_tiles * (c_pitch() + padded(widest)) + 32)); }
 
  private:
   struct Block {
     Index first, last;  // tiles
   };
-  Index c_pitch() const { return padded_lanes(g.c); }
+  Index c_pitch() const { return padded(g.c); }
   // one vector between positions keeps the 36 streams of a tile out of the same cache sets
   static Index position_pitch(const Block& block, Index pitch) { return (block.last - block.first) * pitch + 16; }
   static float* before(std::byte* scratch) { return reinterpret_cast<float*>(scratch); }
@@ -104,7 +102,7 @@ class WinogradStep final : public Step {
     d.rows.pitch = c_pitch();
     d.k = g.c;
     d.n = branch.o;
-    d.out_pitch = padded_lanes(branch.o);
+    d.out_pitch = padded(branch.o);
     d.lanes = kernels::Lanes::full;
     for (Index p = begin; p < end; ++p) {
       d.rows.base = before(scratch) + p * position_pitch(block, c_pitch());
@@ -120,7 +118,7 @@ class WinogradStep final : public Step {
       float* const result = run.floats(out) + b * batch_stride(out);
       const float* const second = other.valid() ? run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other)) : nullptr;
       kernels::WinogradOutput a;
-      a.tile_pitch = padded_lanes(branch.o);
+      a.tile_pitch = padded(branch.o);
       a.position_pitch = position_pitch(block, a.tile_pitch);
       a.in = after(scratch) + (tile - block.first) * a.tile_pitch;
       a.tiles = count;
@@ -220,7 +218,7 @@ void lower_winograd(Lowering& l, const std::vector<PlacedConvolution>& convoluti
   }
   step->tile_rows = (g.oh + 3) / 4;
   step->tile_columns = (g.ow + 3) / 4;
-  const Index tiles = g.n * step->tile_rows * step->tile_columns, tile_bytes = kPositions * 4 * (padded_lanes(g.c) + padded_lanes(step->widest));
+  const Index tiles = g.n * step->tile_rows * step->tile_columns, tile_bytes = kPositions * 4 * (padded(g.c) + padded(step->widest));
   // few tiles would leave the products waiting for their weights, the more so if these are larger than the cache
   const Index least = kPositions * 4 * g.c * step->widest > 4 * kBlockBytes ? 48 : 24;
   const Index most = std::min(tiles, std::max<Index>(kBlockBytes / tile_bytes, least)), blocks = (tiles + most - 1) / most;

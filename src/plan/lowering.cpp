@@ -141,7 +141,7 @@ Place Lowering::contiguous_along(ValueId v, std::size_t axis) {
     if (d != axis) order.push_back(static_cast<int>(d));
   order.push_back(static_cast<int>(axis));
   const std::int64_t size = p.dims[axis];
-  cached = scratch(p.type, p.dims, ordered_strides(p.dims, order, size < 16 ? size : (size + 15) / 16 * 16), 16);
+  cached = scratch(p.type, p.dims, ordered_strides(p.dims, order, size < 16 ? size : padded(size)), 16);
   copy(p, cached, graph[v].name, fmt::format("dimension {} innermost", axis));
   return cached;
 }

@@ -144,4 +144,10 @@ LoopNest merge_loops(const Shape& dims, const std::vector<Strides>& operands) {
   return nest;
 }
 
+Shape select_dims(const std::vector<std::int64_t>& values, const std::vector<std::size_t>& dims) {
+  Shape out;
+  for (std::size_t d : dims) out.push_back(values[d]);
+  return out;
+}
+
 }  // namespace saccade::plan

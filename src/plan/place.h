@@ -91,5 +91,10 @@ class OuterWalk {
 };
 /// Operands are given by their strides over `dims`; dimensions are ordered by the first operand's strides (outermost first).
 LoopNest merge_loops(const Shape& dims, const std::vector<Strides>& operands);
+/// The entries of a shape or of strides at these dimensions.
+Shape select_dims(const std::vector<std::int64_t>& values, const std::vector<std::size_t>& dims);
+
+/// Rounded up to whole groups of 16 channels.
+inline std::int64_t padded(std::int64_t n) { return (n + 15) / 16 * 16; }
 
 }  // namespace saccade::plan

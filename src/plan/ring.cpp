@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/cpu.h"
+
 namespace saccade::plan {
 
 Ring Ring::of(Index channels, Index h, Index w, Index reach) {
@@ -37,6 +39,8 @@ void Ring::advance(const Run& run, Index b, float* memory, Index& next, Index un
     next += count;
   }
 }
+
+Index second_level_bytes() { return static_cast<Index>(cache_sizes().l2 > 0 ? cache_sizes().l2 : std::size_t{512} << 10); }
 
 const graph::Node* only_user(const Lowering& l, graph::ValueId v) {
   return l.graph.use_count(v) == 1 && !l.graph[v].uses.empty() && l.graph[v].uses[0].input == 0 ? &l.graph[l.graph[v].uses[0].node] : nullptr;

@@ -8,9 +8,6 @@
 
 namespace saccade::plan {
 
-/// Rounded up to whole groups of 16 channels.
-inline Index padded(Index n) { return (n + 15) / 16 * 16; }
-
 /// As many lines as the windows of a strip of output rows reach, in groups of 16 channels, [line][C / 16][W][16], so that a window
 /// reads one stretch for each group. Immutable after planning; the memory is the caller's.
 struct Ring {
@@ -31,6 +28,9 @@ struct Ring {
 
 /// Image b of a batch, or the only one that there is for all.
 inline const float* image_of(const Run& run, const Place& p, Index b) { return run.floats(p) + (p.dims[0] == 1 ? 0 : b * batch_stride(p)); }
+
+/// What a region's lines and weights should fit in.
+Index second_level_bytes();
 
 /// The node that is the only one to read the value, as its first input; null: there is none, or the value is an output.
 const graph::Node* only_user(const Lowering& l, graph::ValueId v);
