@@ -30,12 +30,16 @@ constexpr int tile_rows(int vectors) {
 }
 
 struct Tiles {
-  void (*of[kMaxVectors][kMaxRows])(TileArgs&, Index);  // [vectors − 1][rows − 1]
+  void (*of[2][kMaxVectors][kMaxRows])(TileArgs&, Index);  // [whether weights are fetched][vectors − 1][rows − 1]
 };
 constexpr Tiles make_tiles() {
   Tiles t{};
   rep<kMaxVectors>([&](auto v) {
-    rep<tile_rows(v + 1)>([&](auto r) { t.of[v][r] = &tiles<r + 1, v + 1>; });
+    rep<tile_rows(v + 1)>([&](auto r) {
+      constexpr bool can_fetch = r > 0 && r < 8;  // one row alone fetches its own; the pointers of more rows leave no register
+      t.of[0][v][r] = &tiles<r + 1, v + 1, false>;
+      t.of[1][v][r] = &tiles<r + 1, v + 1, can_fetch>;
+    });
   });
   return t;
 }
@@ -91,8 +95,9 @@ struct Panel {
   Index n0, width;       // first channel, padded channels
   Index valid;           // channels that exist
   const float* weights;
-  Ahead weights_ahead, rows_ahead;  // `lines` in all
-  float* out_ahead = nullptr;       // what the next panel or strip writes of the first row
+  const float* weights_ahead = nullptr;  // the panel to come
+  Ahead rows_ahead = {};                 // `lines` in all
+  float* out_ahead = nullptr;            // what the next panel or strip writes of the first row
 };
 
 void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
@@ -130,11 +135,12 @@ void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
   t.out = s.out;
   t.other = has_other ? s.other : nullptr;
   t.other_at = p.n0;
-  t.weights_ahead = {p.weights_ahead.next, (p.weights_ahead.lines + tiles - 1) / tiles};
+  t.weights_ahead = reinterpret_cast<const char*>(p.weights_ahead);
+  t.weights_ahead_step = smaller(64, (4 * p.width + tiles - 1) / tiles);
   t.rows_ahead = {p.rows_ahead.next, (p.rows_ahead.lines + tiles - 1) / tiles};
   t.out_ahead = p.out_ahead;
   t.out_ahead_pitch = a.out_pitch;
-  const auto& of = kTiles.of[vectors - 1];
+  const auto& of = kTiles.of[p.weights_ahead != nullptr][vectors - 1];
   if (t.direct) {
     if (bigger > 0) of[small](t, bigger);
     of[small - 1](t, tiles - bigger);
@@ -180,7 +186,8 @@ void run(const DenseArgs& a, const DenseBand& band) {
   const bool even = a.width <= 0 && !a.rows.y;  // so that it is known where rows to come lie
   const Index panels = (band.n_end - band.n_begin + nr - 1) / nr;
   // one tile alone fetches its weights itself
-  const bool fetch_weights = rows > 1 && 4 * k_total * a.n > a.cache_bytes / 2 && 4 * k_total * nr <= a.cache_bytes / 2;
+  const bool from_afar = a.next_weights != nullptr || 4 * k_total * a.n > a.cache_bytes / 2;
+  const bool fetch_weights = rows > 1 && from_afar && 4 * k_total * nr <= 2 * a.cache_bytes;
   Strip s;
   for (Index m = band.m_begin; m < band.m_end; m += strip) {
     fill_strip(a, m, smaller(strip, band.m_end - m), s);
@@ -189,9 +196,10 @@ void run(const DenseArgs& a, const DenseBand& band) {
     for (Index n0 = 0; n0 < a.n;) {
       const Index width = Panels<kMain>::width_at(a.n, n0);
       if (n0 >= band.n_begin && n0 < band.n_end) {
-        Panel p{n0, width, smaller(width, a.n - n0), a.weights + k_total * n0, {}, {}};
+        Panel p{n0, width, smaller(width, a.n - n0), a.weights + k_total * n0};
         const bool last = n0 + width >= band.n_end;
-        if (!last && fetch_weights) p.weights_ahead = {p.weights + k_total * width, k_total * width / 16};
+        if (!last && fetch_weights) p.weights_ahead = p.weights + k_total * width;
+        if (last && fetch_weights && a.next_weights && next_rows == 0) p.weights_ahead = a.next_weights + k_total * band.n_begin;
         p.rows_ahead = {next, row_lines};
         next += row_lines * 16;
         if (even && !last) p.out_ahead = a.out + m * a.out_pitch + n0 + width;

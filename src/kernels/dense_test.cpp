@@ -280,8 +280,12 @@ TEST(DenseForms, AgreeBitForBit) {
             const KernelTable& t = *tables[level + static_cast<std::size_t>(form) * levels];
             Floats packed(t.dense_shape(k, n).packed_floats), out(m * n);
             t.dense_pack({.src = weights.data(), .n = n, .c = k, .stride_n = k, .stride_c = 1, .dst = packed.data()});
-            t.dense({.rows = {.base = in.data(), .pitch = k}, .k = k, .n = n, .weights = packed.data(), .out = out.data(), .out_pitch = n}, {0, m, 0, n});
+            DenseArgs args{.rows = {.base = in.data(), .pitch = k}, .k = k, .n = n, .weights = packed.data(), .out = out.data(), .out_pitch = n};
+            t.dense(args, {0, m, 0, n});
             if (form == 0) first.assign(out.data(), out.data() + m * n);
+            ASSERT_EQ(0, std::memcmp(first.data(), out.data(), static_cast<std::size_t>(m * n) * 4)) << t.isa << " m=" << m << " n=" << n << " k=" << k;
+            args.next_weights = packed.data();  // whether the tiles fetch them does not matter either
+            t.dense(args, {0, m, 0, n});
             ASSERT_EQ(0, std::memcmp(first.data(), out.data(), static_cast<std::size_t>(m * n) * 4)) << t.isa << " m=" << m << " n=" << n << " k=" << k;
           }
         }

@@ -37,7 +37,9 @@ struct TileArgs {
   bool before;               // add `other` before the first clip
   float low1, high1, low2, high2;
   float* sums;
-  Ahead weights_ahead, rows_ahead;
+  const char* weights_ahead; // where kFetch: fetched in the course of a tile, so many bytes further each step of k (a burst would stall it)
+  Index weights_ahead_step;
+  Ahead rows_ahead;
   float* out_ahead;          // what is written soon, a row; or null
   Index out_ahead_pitch;
 };
@@ -51,9 +53,11 @@ constexpr Index kChunk = 128;
 constexpr Index kAhead = 1024;  // floats
 
 // One tile, whose results or sums are stored. `bias` and what follows the sums are read anew for each: there are no registers to keep them in.
-template <int MR, int NV>
-SACCADE_INLINE void tile(const TileArgs& t) {
+template <int MR, int NV, bool kFetch>
+SACCADE_INLINE void tile(TileArgs& t) {
   constexpr int kStep = kSplit<MR, NV>;
+  [[maybe_unused]] const char* ahead = t.weights_ahead;
+  [[maybe_unused]] const Index ahead_step = t.weights_ahead_step;
   F sum[kStep][MR][NV];
   rep<NV>([&](auto j) __attribute__((always_inline)) {
     const F bias = load(t.bias + j * kLanes);
@@ -106,7 +110,13 @@ SACCADE_INLINE void tile(const TileArgs& t) {
         for (; k + kStep <= end; k += kStep) rep<kStep>([&](auto s) __attribute__((always_inline)) { step(k + s, s); });
       }
 #pragma GCC unroll 2
-      for (; k < end; ++k) step(k, Constant<0>{});
+      for (; k < end; ++k) {
+        if constexpr (kFetch) {
+          __builtin_prefetch(ahead, 0, 2);
+          ahead += ahead_step;
+        }
+        step(k, Constant<0>{});
+      }
       begin = end;
       if (pending >= kChunk && left > 0) {
         flush();
@@ -125,6 +135,7 @@ SACCADE_INLINE void tile(const TileArgs& t) {
     });
   }
 
+  if constexpr (kFetch) t.weights_ahead = ahead;
   auto& r = sum[0];
   if (!t.direct) {
     rep<MR>([&](auto i) __attribute__((always_inline)) {
@@ -163,15 +174,14 @@ SACCADE_INLINE void fetch(Ahead& ahead) {
 }
 
 // `count` tiles one below the other; t goes along.
-template <int MR, int NV>
+template <int MR, int NV, bool kFetch>
 [[gnu::noinline]] void tiles(TileArgs& t, Index count) {
   for (; count > 0; --count) {
-    fetch(t.weights_ahead);
     fetch(t.rows_ahead);
     if (t.out_ahead) {
       for (int i = 0; i < MR; ++i, t.out_ahead += t.out_ahead_pitch) __builtin_prefetch(t.out_ahead, 1, 3);
     }
-    tile<MR, NV>(t);
+    tile<MR, NV, kFetch>(t);
     t.rows += MR;
     t.out += MR;
     if (t.other) t.other += MR;

@@ -98,6 +98,7 @@ struct DenseArgs {
   Index k = 0;          ///< floats a tap; never more are read
   Index n = 0;          ///< output channels
   const float* weights = nullptr;  ///< packed by dense_pack, aligned to 64 bytes
+  const float* next_weights = nullptr;  ///< of a call to come, of the same shape: fetched meanwhile, as these may have been; or null
   float* out = nullptr;            ///< row m = out + (m / width)·out_line_pitch + (m % width)·out_pitch
   Index out_pitch = 0;
   Index out_line_pitch = 0;

@@ -40,44 +40,54 @@ class WinogradStep final : public Step {
     run.parallel(blocks, 1, flops * 0.006, [&](Index begin, Index end, std::byte* scratch) {
       for (Index i = begin; i < end; ++i) {
         const Block block{i * block_tiles, std::min(tiles, (i + 1) * block_tiles)};
-        transform_inputs(run, block, block.first, block.last, scratch);
+        const Values in = inputs(scratch);
+        transform_inputs(run, block, block.first, block.last, in);
         for (const Branch& branch : branches) {
-          multiply(run, branch, block, 0, kPositions, scratch);
-          transform_outputs(run, branch, block, block.first, block.last, scratch);
+          // the last products of a position take the place of the inputs of the position before: nobody needs these any more
+          const Values out = &branch == &branches.back() ? products_over_inputs(scratch) : products(scratch);
+          multiply(run, branch, block, 0, kPositions, in, out);
+          transform_outputs(run, branch, block, block.first, block.last, out);
         }
       }
     });
   }
 
-  // The memory of a block: its inputs, and the products of one branch at a time.
-  std::size_t scratch() const { return static_cast<std::size_t>(kPositions * 4 * (block_tiles * (c_pitch() + padded(widest)) + 32)); }
+  // The memory of a block: its inputs behind room for the products of a position, and the products of one branch at a time.
+  std::size_t scratch() const { return static_cast<std::size_t>(4 * (2 * kPositions + 1) * slot()); }
 
  private:
   struct Block {
     Index first, last;  // tiles
   };
+  // Of a block's tiles: [position][tile][channel].
+  struct Values {
+    float* first;
+    Index position_pitch;
+  };
   Index c_pitch() const { return padded(g.c); }
-  // one vector between positions keeps the 36 streams of a tile out of the same cache sets
-  static Index position_pitch(const Block& block, Index pitch) { return (block.last - block.first) * pitch + 16; }
-  static float* before(std::byte* scratch) { return reinterpret_cast<float*>(scratch); }
-  float* after(std::byte* scratch) const { return before(scratch) + kPositions * (block_tiles * c_pitch() + 16); }
+  // The floats of a position. One line of the cache more keeps the 36 streams of a tile out of the same cache sets.
+  Index slot() const { return block_tiles * std::max(c_pitch(), padded(widest)) + 16; }
+  Values inputs(std::byte* scratch) const { return {reinterpret_cast<float*>(scratch) + slot(), slot()}; }
+  Values products_over_inputs(std::byte* scratch) const { return {reinterpret_cast<float*>(scratch), slot()}; }
+  Values products(std::byte* scratch) const { return {reinterpret_cast<float*>(scratch) + (kPositions + 1) * slot(), slot()}; }
 
   // All threads on one block, in the first one's memory.
   void together(const Run& run, const Block& block) const {
     const Index tiles = block.last - block.first;
+    const Values in = inputs(run.scratch), out = products(run.scratch);
     const double block_work = flops * 0.006 * static_cast<double>(tiles) / static_cast<double>(g.n * tile_rows * tile_columns);
     run.parallel(tiles, 1, block_work * 0.2,
-                 [&](Index begin, Index end) { transform_inputs(run, block, block.first + begin, block.first + end, run.scratch); });
+                 [&](Index begin, Index end) { transform_inputs(run, block, block.first + begin, block.first + end, in); });
     for (const Branch& branch : branches) {
       const double work = block_work / static_cast<double>(branches.size());
-      run.parallel(kPositions, 1, work, [&](Index begin, Index end) { multiply(run, branch, block, begin, end, run.scratch); });
+      run.parallel(kPositions, 1, work, [&](Index begin, Index end) { multiply(run, branch, block, begin, end, in, out); });
       run.parallel(tiles, 1, work * 0.2, [&](Index begin, Index end) {
-        transform_outputs(run, branch, block, block.first + begin, block.first + end, run.scratch);
+        transform_outputs(run, branch, block, block.first + begin, block.first + end, out);
       });
     }
   }
 
-  void transform_inputs(const Run& run, const Block& block, Index begin, Index end, std::byte* scratch) const {
+  void transform_inputs(const Run& run, const Block& block, Index begin, Index end, const Values& in_values) const {
     for_rows(begin, end, [&](Index b, Index row, Index column, Index count, Index tile) {
       const float* image = run.floats(in) + b * batch_stride(in);
       kernels::WinogradInput a;
@@ -90,14 +100,14 @@ class WinogradStep final : public Step {
       a.width = g.w;
       a.tiles = count;
       a.channels = g.c;
-      a.out = before(scratch) + (tile - block.first) * c_pitch();
-      a.position_pitch = position_pitch(block, c_pitch());
+      a.out = in_values.first + (tile - block.first) * c_pitch();
+      a.position_pitch = in_values.position_pitch;
       a.tile_pitch = c_pitch();
       run.k.winograd_input(a);
     });
   }
 
-  void multiply(const Run& run, const Branch& branch, const Block& block, Index begin, Index end, std::byte* scratch) const {
+  void multiply(const Run& run, const Branch& branch, const Block& block, Index begin, Index end, const Values& in_values, const Values& out_values) const {
     kernels::DenseArgs d;
     d.rows.pitch = c_pitch();
     d.k = g.c;
@@ -105,22 +115,23 @@ class WinogradStep final : public Step {
     d.out_pitch = padded(branch.o);
     d.lanes = kernels::Lanes::full;
     for (Index p = begin; p < end; ++p) {
-      d.rows.base = before(scratch) + p * position_pitch(block, c_pitch());
+      d.rows.base = in_values.first + p * in_values.position_pitch;
       d.weights = branch.weights.data<float>() + p * branch.packed_floats;
-      d.out = after(scratch) + p * position_pitch(block, d.out_pitch);
+      d.next_weights = branch.weights.data<float>() + (p + 1 < end ? p + 1 : begin) * branch.packed_floats;
+      d.out = out_values.first + p * out_values.position_pitch;
       run.k.dense(d, {0, block.last - block.first, 0, branch.o});
     }
   }
 
-  void transform_outputs(const Run& run, const Branch& branch, const Block& block, Index begin, Index end, std::byte* scratch) const {
+  void transform_outputs(const Run& run, const Branch& branch, const Block& block, Index begin, Index end, const Values& values) const {
     const Place &out = branch.out, &other = branch.other;
     for_rows(begin, end, [&](Index b, Index row, Index column, Index count, Index tile) {
       float* const result = run.floats(out) + b * batch_stride(out);
       const float* const second = other.valid() ? run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other)) : nullptr;
       kernels::WinogradOutput a;
       a.tile_pitch = padded(branch.o);
-      a.position_pitch = position_pitch(block, a.tile_pitch);
-      a.in = after(scratch) + (tile - block.first) * a.tile_pitch;
+      a.position_pitch = values.position_pitch;
+      a.in = values.first + (tile - block.first) * a.tile_pitch;
       a.tiles = count;
       a.channels = branch.o;
       a.out = result + row * 4 * line(out) + column * 4 * pixel(out);
@@ -218,7 +229,7 @@ void lower_winograd(Lowering& l, const std::vector<PlacedConvolution>& convoluti
   }
   step->tile_rows = (g.oh + 3) / 4;
   step->tile_columns = (g.ow + 3) / 4;
-  const Index tiles = g.n * step->tile_rows * step->tile_columns, tile_bytes = kPositions * 4 * (padded(g.c) + padded(step->widest));
+  const Index tiles = g.n * step->tile_rows * step->tile_columns, tile_bytes = kPositions * 4 * (std::max(padded(g.c), padded(step->widest)) + (convolutions.size() > 1 ? padded(step->widest) : 0));
   // few tiles would leave the products waiting for their weights, the more so if these are larger than the cache
   const Index least = kPositions * 4 * g.c * step->widest > 4 * kBlockBytes ? 48 : 24;
   const Index most = std::min(tiles, std::max<Index>(kBlockBytes / tile_bytes, least)), blocks = (tiles + most - 1) / most;
