@@ -51,6 +51,22 @@ SACCADE_INLINE void one(const float* src, float* dst, const Edges& e, Index i, I
   }
 }
 
+// Two rows to pairs: the channels of two groups shuffled.
+SACCADE_INLINE void interleave2(const TransposeArgs& a) {
+  const float* src = static_cast<const float*>(a.src);
+  float* dst = static_cast<float*>(a.dst);
+  Index j = 0;
+  for (; j + 4 <= a.columns; j += 4) {
+    const Vector4 x = load4(src + j), y = load4(src + a.src_pitch + j);
+    const Vector4 out[2] = {__builtin_shuffle(x, y, Order{0, 4, 1, 5}), __builtin_shuffle(x, y, Order{2, 6, 3, 7})};
+    __builtin_memcpy(dst + 2 * j, out, sizeof out);
+  }
+  for (; j < a.columns; ++j) {
+    __builtin_memcpy(dst + 2 * j, src + j, 4);
+    __builtin_memcpy(dst + 2 * j + 1, src + a.src_pitch + j, 4);
+  }
+}
+
 // Three planes to pixels of three channels, four at a time.
 void interleave3(const TransposeArgs& a) {
   const float* src = static_cast<const float*>(a.src);
@@ -98,10 +114,21 @@ void transpose_as(const TransposeArgs& a) {
 
 }  // namespace
 
-void transpose(const TransposeArgs& a) {
-  if (a.scale || a.shift) return transpose_as<true>(a);
-  if (a.rows == 3 && a.dst_pitch == 3) return interleave3(a);
-  transpose_as<false>(a);
+void transpose(const TransposeArgs& args) {
+  TransposeArgs a = args;
+  for (Index i = 0; i < args.count; ++i) {
+    a.src = static_cast<const float*>(args.src) + i * args.src_step;
+    a.dst = static_cast<float*>(args.dst) + i * args.dst_step;
+    if (a.scale || a.shift) {
+      transpose_as<true>(a);
+    } else if (a.rows == 2 && a.dst_pitch == 2) {
+      interleave2(a);
+    } else if (a.rows == 3 && a.dst_pitch == 3) {
+      interleave3(a);
+    } else {
+      transpose_as<false>(a);
+    }
+  }
 }
 
 void copy_rows(const CopyArgs& a) {

@@ -215,6 +215,27 @@ TEST_P(ReduceTest, Transpose) {
   }
 }
 
+// Several matrices, rows without gaps: pairs and pixels of three have their own loops.
+TEST_P(ReduceTest, TransposesOneAfterTheOther) {
+  for (Index rows : {1, 2, 3, 5}) {
+    for (Index columns : {1, 3, 4, 29, 32}) {
+      const Index count = 3, src_step = rows * columns + 1, dst_step = rows * columns + 2;
+      std::mt19937 random(5);
+      Floats src(count * src_step), dst(count * dst_step);
+      src.fill(random);
+      table().transpose({.src = src.data(), .src_pitch = columns, .dst = dst.data(), .dst_pitch = rows, .rows = rows, .columns = columns,
+                         .count = count, .src_step = src_step, .dst_step = dst_step});
+      for (Index q = 0; q < count; ++q) {
+        for (Index i = 0; i < rows; ++i) {
+          for (Index j = 0; j < columns; ++j) ASSERT_EQ(src[q * src_step + i * columns + j], dst[q * dst_step + j * rows + i]) << rows << " " << columns;
+        }
+        ASSERT_TRUE(std::isnan(dst[q * dst_step + rows * columns]) && std::isnan(dst[q * dst_step + rows * columns + 1]));
+      }
+      EXPECT_TRUE(dst.guards_intact());
+    }
+  }
+}
+
 TEST_P(ReduceTest, CopyRows) {
   std::vector<char> src(200), dst(200, 'x');
   for (std::size_t i = 0; i < src.size(); ++i) src[i] = static_cast<char>(i);

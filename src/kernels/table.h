@@ -350,7 +350,7 @@ struct NormalizeArgs {
 
 /// dst[j·dst_pitch + i] = src[i·src_pitch + j] for i < rows, j < columns; 4-byte elements of any kind. NCHW → NHWC is
 /// rows = C, columns = H·W (or W with a call a line); NHWC → NCHW the reverse. With scale or shift, indexed by i
-/// (`scale_rows`) or j, elements are floats: dst = src·scale + shift.
+/// (`scale_rows`) or j, elements are floats: dst = src·scale + shift. `count` such matrices, each a step behind the one before.
 struct TransposeArgs {
   const void* src = nullptr;
   Index src_pitch = 0;
@@ -360,6 +360,7 @@ struct TransposeArgs {
   const float* scale = nullptr;
   const float* shift = nullptr;
   bool scale_rows = true;
+  Index count = 1, src_step = 0, dst_step = 0;
 };
 
 /// Rows of `bytes` bytes; pitches in bytes.

@@ -3,6 +3,7 @@
 #include "plan/layout.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <string_view>
 #include <unordered_set>
@@ -23,6 +24,11 @@ using graph::ValueId;
 namespace {
 
 std::size_t value_index(ValueId v) { return static_cast<std::size_t>(v.index); }
+
+// The product of dimensions [begin, end).
+std::int64_t product(const Shape& dims, std::size_t begin, std::size_t end) {
+  return std::accumulate(dims.begin() + static_cast<std::ptrdiff_t>(begin), dims.begin() + static_cast<std::ptrdiff_t>(end), std::int64_t{1}, std::multiplies<>());
+}
 
 std::vector<int> natural(std::size_t rank) {
   std::vector<int> order(rank);
@@ -49,17 +55,27 @@ bool works_on_channels(std::string_view name) {
 
 bool is_view(std::string_view name) { return any_of(name, {"Reshape", "Squeeze", "Unsqueeze", "Transpose"}); }
 
-// The dimension of `to` that the innermost dimension `inner` of `from` becomes, if it stays one dimension.
-std::optional<std::size_t> follow_dimension(const Shape& from, const Shape& to, std::size_t inner) {
-  if (from[inner] == 1) return std::nullopt;
-  std::int64_t before = 1;
-  for (std::size_t d = 0; d < inner; ++d) before *= from[d];
-  std::int64_t product = 1;
-  for (std::size_t d = 0; d < to.size(); ++d) {
-    if (product == before && to[d] == from[inner]) return d;
-    product *= to[d];
+// The dimensions of `to` that the innermost ones of `from` become, if these are neighbours and are regrouped among themselves: a few
+// of `order`'s last ones, at most all but the first.
+std::vector<int> follow_dimensions(const Shape& from, const std::vector<int>& order, const Shape& to) {
+  std::size_t low = from.size(), high = 0;  // the dimensions taken lie in [low, high)
+  for (std::size_t taken = 1; taken < order.size(); ++taken) {
+    const auto d = static_cast<std::size_t>(order[order.size() - taken]);
+    low = std::min(low, d);
+    high = std::max(high, d + 1);
+    if (high - low != taken) continue;
+    const std::int64_t before = product(from, 0, low), size = product(from, low, high);
+    if (size == 1) continue;
+    std::size_t begin = 0, end = 0;
+    for (std::int64_t skipped = 1; begin < to.size() && (skipped != before || to[begin] == 1); ++begin) skipped *= to[begin];
+    std::int64_t found = 1;
+    for (end = begin; end < to.size() && found < size; ++end) found *= to[end];
+    if (found != size || product(to, 0, begin) != before) continue;
+    std::vector<int> inner(end - begin);
+    std::iota(inner.begin(), inner.end(), static_cast<int>(begin));
+    return inner;
   }
-  return std::nullopt;
+  return {};
 }
 
 class Chooser {
@@ -132,10 +148,8 @@ class Chooser {
       const auto& in = order(node.inputs[0]);
       if (in.empty() || is_natural(in)) return natural(r);
       std::vector<int> result = natural(r);
-      if (const auto inner = follow_dimension(shape(node.inputs[0]), shape(out), static_cast<std::size_t>(in.back()))) {
-        result.erase(result.begin() + static_cast<std::ptrdiff_t>(*inner));
-        result.push_back(static_cast<int>(*inner));
-      }
+      const std::vector<int> inner = follow_dimensions(shape(node.inputs[0]), in, shape(out));
+      if (!inner.empty()) std::rotate(result.begin() + inner.front(), result.begin() + inner.back() + 1, result.end());
       return result;
     }
     if (any_of(name, {"MatMul", "Gather", "If", "Loop", "Scan", "ArgMax", "ArgMin"})) return natural(r);

@@ -12,6 +12,8 @@ namespace saccade::plan {
 namespace {
 
 constexpr Index kPositions = 36;
+constexpr Index kBlockBytes = 384 * 1024;    // of the second-level cache: what a block's values may take
+constexpr Index kStayingBytes = 256 * 1024;  // transformed weights that stay there from one block to the next
 
 class WinogradStep final : public Step {
  public:
@@ -114,10 +116,11 @@ class WinogradStep final : public Step {
     d.n = branch.o;
     d.out_pitch = padded(branch.o);
     d.lanes = kernels::Lanes::full;
+    const bool stream_weights = 4 * kPositions * branch.packed_floats > kStayingBytes;
     for (Index p = begin; p < end; ++p) {
       d.rows.base = in_values.first + p * in_values.position_pitch;
       d.weights = branch.weights.data<float>() + p * branch.packed_floats;
-      d.next_weights = branch.weights.data<float>() + (p + 1 < end ? p + 1 : begin) * branch.packed_floats;
+      if (stream_weights) d.next_weights = branch.weights.data<float>() + (p + 1 < end ? p + 1 : begin) * branch.packed_floats;
       d.out = out_values.first + p * out_values.position_pitch;
       run.k.dense(d, {0, block.last - block.first, 0, branch.o});
     }
@@ -191,9 +194,6 @@ Tensor transformed(Lowering& l, const Tensor& weights, const Geometry& g, Index 
     }
   });
 }
-
-// Bytes of the second-level cache that a block's values may take.
-constexpr Index kBlockBytes = 384 * 1024;
 
 }  // namespace
 

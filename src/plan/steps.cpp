@@ -43,36 +43,34 @@ void CopyStep::run(const Run& run) const {
     strided_copy(dst, nest_.strides[0], src, nest_.strides[1], nest_.dims, element_bytes_);
     return;
   }
-  // the outer loops are an odometer; the loop of rows is cut across threads
+  // the outermost loops are an odometer; the larger of what remains around the kernel's rows, and these, is cut across threads
   const std::size_t rank = nest_.dims.size(), row_dim = row_;
   const std::int64_t rows = row_dim < rank ? nest_.dims[row_dim] : 1;
   const std::int64_t dst_row = row_dim < rank ? nest_.strides[0][row_dim] : 0, src_row = row_dim < rank ? nest_.strides[1][row_dim] : 0;
   const std::int64_t n = nest_.dims[inner_];
-  OuterWalk walk(outer_.dims, outer_.dims.size());
+  const bool blocks = !outer_.dims.empty();  // of rows
+  const std::int64_t count = blocks ? outer_.dims.back() : 1;
+  const std::int64_t dst_step = blocks ? outer_.strides[0].back() : 0, src_step = blocks ? outer_.strides[1].back() : 0;
+  // blocks [first, last) of rows [begin, end)
+  const auto part = [&](std::byte* d, const std::byte* s, std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end) {
+    if (how_ == How::transpose) {
+      run.k.transpose({.src = s + (first * src_step + begin) * size, .src_pitch = nest_.strides[1][inner_], .dst = d + (first * dst_step + begin * dst_row) * size,
+                       .dst_pitch = dst_row, .rows = n, .columns = end - begin, .count = last - first, .src_step = src_step, .dst_step = dst_step});
+      return;
+    }
+    for (std::int64_t i = first; i < last; ++i)
+      run.k.copy_rows({.src = s + (i * src_step + begin * src_row) * size, .src_pitch = src_row * size, .dst = d + (i * dst_step + begin * dst_row) * size,
+                       .dst_pitch = dst_row * size, .rows = end - begin, .bytes = n * size});
+  };
+  const double work = static_cast<double>(count * rows * n * size) * 0.1;
+  OuterWalk walk(outer_.dims, blocks ? outer_.dims.size() - 1 : 0);
   do {
     std::byte* d = dst + walk.offset(outer_.strides[0]) * size;
     const std::byte* s = src + walk.offset(outer_.strides[1]) * size;
-    run.parallel(rows, 8, static_cast<double>(rows * n * size) * 0.1, [&](std::int64_t begin, std::int64_t end) {
-      if (how_ == How::rows) {
-        kernels::CopyArgs a;
-        a.src = s + begin * src_row * size;
-        a.src_pitch = src_row * size;
-        a.dst = d + begin * dst_row * size;
-        a.dst_pitch = dst_row * size;
-        a.rows = end - begin;
-        a.bytes = n * size;
-        run.k.copy_rows(a);
-      } else {
-        kernels::TransposeArgs a;
-        a.src = s + begin * size;
-        a.src_pitch = nest_.strides[1][inner_];
-        a.dst = d + begin * dst_row * size;
-        a.dst_pitch = dst_row;
-        a.rows = n;
-        a.columns = end - begin;
-        run.k.transpose(a);
-      }
-    });
+    if (count > rows)
+      run.parallel(count, 1, work, [&](std::int64_t begin, std::int64_t end) { part(d, s, begin, end, 0, rows); });
+    else
+      run.parallel(rows, 8, work, [&](std::int64_t begin, std::int64_t end) { part(d, s, 0, count, begin, end); });
   } while (walk.next());
 }
 
