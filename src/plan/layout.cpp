@@ -3,7 +3,6 @@
 #include "plan/layout.h"
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
 #include <string_view>
 #include <unordered_set>
@@ -24,11 +23,6 @@ using graph::ValueId;
 namespace {
 
 std::size_t value_index(ValueId v) { return static_cast<std::size_t>(v.index); }
-
-// The product of dimensions [begin, end).
-std::int64_t product(const Shape& dims, std::size_t begin, std::size_t end) {
-  return std::accumulate(dims.begin() + static_cast<std::ptrdiff_t>(begin), dims.begin() + static_cast<std::ptrdiff_t>(end), std::int64_t{1}, std::multiplies<>());
-}
 
 std::vector<int> natural(std::size_t rank) {
   std::vector<int> order(rank);

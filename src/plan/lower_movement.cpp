@@ -32,6 +32,42 @@ bool same_place(const Place& a, const Place& b) {
   return true;
 }
 
+// The split that alone reads a value, along one of its dimensions; null if something else does, or more.
+const Node* split_behind(const Lowering& l, ValueId value) {
+  const auto& uses = l.graph[value].uses;
+  if (uses.size() != 1 || uses[0].input != 0 || l.graph.is_output(value)) return nullptr;
+  const Node& user = l.graph[uses[0].node];
+  const bool splits = user.op.name() == "Split" || user.op.name() == "VariadicSplit";
+  const auto axis = splits ? integers(l, user, 1) : std::nullopt;
+  return axis && axis->size() == 1 ? &user : nullptr;
+}
+
+// The copy of a reshape whose parts have places of their own, as the halves of shuffled channels do: part by part, if a part is whole
+// `fine` dimensions but for the first of those that make up the dimension that is split.
+bool reshape_and_split(Lowering& l, const Node& node, const Place& in, const Shape& fine, const Strides& from) {
+  const Node* split = split_behind(l, node.outputs[0]);
+  if (split == nullptr) return false;
+  const Shape dims = l.shape(node.outputs[0]);
+  const std::size_t axis = ops::normal_axis((*integers(l, *split, 1))[0], dims.size());
+  std::size_t first = 0;  // of the fine dimensions that make up the axis; those of size 1 are not among them
+  for (std::int64_t before = 1, outer = product(dims, 0, axis); before != outer; ++first) before *= fine[first];
+  if (first >= fine.size()) return false;
+  const std::int64_t inner = dims[axis] / fine[first];
+  for (ValueId part : split->outputs)
+    if (l.shape(part)[axis] % inner != 0) return false;
+  l.defer({node.id, split->id}, split->id, [&l, &node, split, in, fine, from, axis, first, inner] {
+    const Place whole{in.buffer, in.type, in.offset, fine, from};
+    std::int64_t at = 0;
+    for (ValueId part : split->outputs) {
+      const Place to = l.destination(part);
+      const Place source = sliced(whole, first, at / inner, to.dims[axis] / inner);
+      at += to.dims[axis];
+      l.copy(source, {to.buffer, to.type, to.offset, source.dims, *view_strides(to.dims, to.strides, source.dims)}, node.name, "reshape, split");
+    }
+  });
+  return true;
+}
+
 // The value under another shape: a view, or one copy into an order in which the shape is one.
 bool reshape(Lowering& l, const Node& node) {
   const ValueId out = node.outputs[0];
@@ -41,6 +77,9 @@ bool reshape(Lowering& l, const Node& node) {
     l.alias(out, {in.buffer, in.type, in.offset, dims, std::move(*strides)});
     return true;
   }
+  const Shape fine = common_refinement(in.dims, dims);
+  const auto from = fine.empty() ? std::nullopt : view_strides(in.dims, in.strides, fine);
+  if (from && reshape_and_split(l, node, in, fine, *from)) return true;
   const Place to = l.destination(out);
   // the copy runs over the input's shape, if the target reads as one
   if (auto strides = view_strides(dims, to.strides, in.dims)) {
@@ -48,9 +87,7 @@ bool reshape(Lowering& l, const Node& node) {
     return true;
   }
   // or over the target's shape, with the input split at the common borders
-  const Shape fine = common_refinement(in.dims, dims);
-  const auto from = view_strides(in.dims, in.strides, fine), onto = view_strides(dims, to.strides, fine);
-  if (!fine.empty() && from && onto) {
+  if (const auto onto = from ? view_strides(dims, to.strides, fine) : std::nullopt) {
     l.copy({in.buffer, in.type, in.offset, fine, *from}, {to.buffer, to.type, to.offset, fine, *onto}, node.name, "reshape");
     return true;
   }

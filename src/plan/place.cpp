@@ -150,4 +150,10 @@ Shape select_dims(const std::vector<std::int64_t>& values, const std::vector<std
   return out;
 }
 
+std::int64_t product(const Shape& dims, std::size_t begin, std::size_t end) {
+  std::int64_t n = 1;
+  for (std::size_t d = begin; d < end; ++d) n *= dims[d];
+  return n;
+}
+
 }  // namespace saccade::plan

@@ -93,6 +93,8 @@ class OuterWalk {
 LoopNest merge_loops(const Shape& dims, const std::vector<Strides>& operands);
 /// The entries of a shape or of strides at these dimensions.
 Shape select_dims(const std::vector<std::int64_t>& values, const std::vector<std::size_t>& dims);
+/// The product of dimensions [begin, end).
+std::int64_t product(const Shape& dims, std::size_t begin, std::size_t end);
 
 /// Rounded up to whole groups of 16 channels.
 inline std::int64_t padded(std::int64_t n) { return (n + 15) / 16 * 16; }

@@ -276,6 +276,43 @@ TEST(Plan, UnfoldAndFoldKeepChannelsInnermost) {
   expect_parity(net, {random_tensor({1, 5, 8, 6}, 5)});
 }
 
+TEST(Plan, ShuffledChannelsStayInnermost) {
+  // ShuffleNet's units: channels of two or three groups are shuffled and split, one part passes on, one is worked on; parts of whole
+  // shuffled tuples are copied to where they belong
+  struct Case {
+    std::int64_t groups, first;
+    bool by_parts;
+  };
+  for (const Case& q : {Case{2, 6, true}, {2, 8, true}, {3, 6, true}, {2, 5, false}, {3, 4, false}}) {
+    Net net;
+    const ValueId x = net.input(Shape{2, 4, 5, 7});
+    ValueId y = net.edit(Concat{1}, {net.relu(net.conv(x, 6, 1)), net.relu(net.conv(x, 6, 1))});
+    for (int unit = 0; unit < 2; ++unit) {
+      const ValueId shuffled = net.reshape(net.transpose(net.reshape(y, {2, q.groups, 12 / q.groups, 5, 7}), {0, 2, 1, 3, 4}), {2, 12, 5, 7});
+      const auto parts = net.edit.node(VariadicSplit{}, {shuffled, net.scalar(1), net.ints({q.first, 12 - q.first})});
+      y = net.edit(Concat{1}, {parts[0], net.relu(net.conv(parts[1], 12 - q.first, 3, 1, 1))});
+    }
+    net.output(net.conv(y, 3, 1));
+    expect_parity(net, {random_tensor({2, 4, 5, 7}, 5)});
+    auto compilation = program(net.graph, Isa::scalar)->compile(std::vector<Shape>{{2, 4, 5, 7}});
+    const auto turned = std::count_if(compilation->plan->steps.begin(), compilation->plan->steps.end(), [](const auto& s) { return s->kernel == "copy: dimension 1 innermost"; });
+    EXPECT_EQ(turned, 1) << "more than the input\n" << print(*compilation->plan);
+    EXPECT_EQ(find_step(*compilation->plan, "copy: reshape, split") != nullptr, q.by_parts) << print(*compilation->plan);
+    EXPECT_EQ(find_step(*compilation->plan, "copy: concat") == nullptr, q.by_parts) << print(*compilation->plan);
+  }
+}
+
+TEST(Plan, ExpectationOfSoftmaxReadsHeadsAsTheyLie) {
+  Net net;  // YOLOv8's distribution focal loss: [1,c,h,w] → [1,4,c/4,hw] → softmax over c/4 → its mean
+  const ValueId head = net.reshape(net.conv(net.input(Shape{1, 5, 6, 7}), 32, 1), {1, 32, 42});
+  const ValueId sides = net.transpose(net.reshape(head, {1, 4, 8, 42}), {0, 2, 1, 3});
+  net.output(net.reshape(net.conv(net.edit(Softmax{1}, {sides}), 1, 1), {1, 4, 42}));
+  expect_parity(net, {random_tensor({1, 5, 6, 7}, 5)});
+  auto compilation = program(net.graph, Isa::scalar)->compile(std::vector<Shape>{{1, 5, 6, 7}});
+  EXPECT_NE(find_step(*compilation->plan, "softmax rows"), nullptr) << print(*compilation->plan);
+  EXPECT_EQ(find_step(*compilation->plan, "order"), nullptr) << print(*compilation->plan);
+}
+
 TEST(Plan, SlicesAndFocus) {
   Net net;  // YOLOX's focus
   const ValueId x = net.input(Shape{1, 3, 8, 10});

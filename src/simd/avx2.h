@@ -12,7 +12,6 @@ namespace v8 {
 
 constexpr int kLanes = 8;
 constexpr int kRegisters = 16;
-constexpr bool kFused = true;  // mul_add rounds once
 
 struct M {
   __m256 v;

@@ -12,7 +12,6 @@ namespace v16 {
 
 constexpr int kLanes = 16;
 constexpr int kRegisters = 32;
-constexpr bool kFused = true;  // mul_add rounds once
 
 struct M {
   __mmask16 v;

@@ -10,7 +10,6 @@ namespace v4 {
 
 constexpr int kLanes = 4;
 constexpr int kRegisters = 16;
-constexpr bool kFused = false;  // mul_add rounds twice
 
 using RawF = float __attribute__((vector_size(16)));
 using RawI = std::int32_t __attribute__((vector_size(16)));

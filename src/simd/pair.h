@@ -11,7 +11,6 @@ namespace v16 {
 
 constexpr int kLanes = 16;
 constexpr int kRegisters = 32;
-constexpr bool kFused = true;  // mul_add rounds once
 
 struct M {
   v8::M lo, hi;
