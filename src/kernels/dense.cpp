@@ -5,9 +5,10 @@
 //     for panel of channels
 //       for tile of rows in the strip: the register tile
 //
-// so that a panel, once in the cache, serves the whole strip. Meanwhile what comes next is fetched: the panel after this one, the rows
-// of the next strip, the lines that the next panel writes. Rows are spread evenly over the tiles of a strip: a remainder
-// makes many tiles one row shorter rather than one tile very short.
+// so that a panel, once in the cache, serves the whole strip. Meanwhile what comes next is fetched: the panel after this one, spread over
+// the sums of all tiles since more misses at a time than the processor keeps open hold up everything behind them; the rows of the next
+// strip; the lines that the next panel writes. Rows are spread evenly over the tiles of a strip: a remainder makes many tiles one row
+// shorter rather than one tile very short.
 #include "kernels/dense_panels.h"
 #include "kernels/dense_tile.h"
 #include "kernels/epilogue.h"
