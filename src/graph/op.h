@@ -47,8 +47,12 @@ struct Cost {
   double macs = 0, ops = 0;
 };
 
+class Op;
+
+/// What an operator is defined by. An Op is none: to ask whether it can be copied would ask this again.
 template <class T>
-concept OpDefinition = std::copyable<T> && requires(T op, const T& constant, FieldVisitor& v, std::span<const Fact> facts, std::span<const Tensor> tensors) {
+concept OpDefinition = !std::same_as<T, Op> && std::copyable<T> &&
+                       requires(T op, const T& constant, FieldVisitor& v, std::span<const Fact> facts, std::span<const Tensor> tensors) {
   op.fields(v);
   { infer(constant, facts) } -> std::same_as<std::vector<Fact>>;
   { evaluate(constant, tensors) } -> std::same_as<std::vector<Tensor>>;

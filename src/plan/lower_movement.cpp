@@ -113,23 +113,23 @@ bool split(Lowering& l, const Node& node) {
 // Constant padding: fill, then copy the inside.
 class FillStep final : public Step {
  public:
-  FillStep(Place place, float fill) : to(std::move(place)), value(fill), nest(merge_loops(to.dims, {to.strides})) { writes = {to}; }
+  FillStep(Place place, float fill) : to_(std::move(place)), value_(fill), nest_(merge_loops(to_.dims, {to_.strides})) { writes = {to_}; }
 
   void run(const Run& run) const override {
-    OuterWalk walk(nest.dims, nest.dims.size() - 1);
-    const std::int64_t n = nest.dims.back(), step = nest.strides[0].back();
-    for (auto d : nest.dims)
+    OuterWalk walk(nest_.dims, nest_.dims.size() - 1);
+    const std::int64_t n = nest_.dims.back(), step = nest_.strides[0].back();
+    for (auto d : nest_.dims)
       if (d == 0) return;
     do {
-      float* p = run.floats(to) + walk.offset(nest.strides[0]);
-      for (std::int64_t i = 0; i < n; ++i) p[i * step] = value;
+      float* p = run.floats(to_) + walk.offset(nest_.strides[0]);
+      for (std::int64_t i = 0; i < n; ++i) p[i * step] = value_;
     } while (walk.next());
   }
 
  private:
-  Place to;
-  float value;
-  LoopNest nest;
+  Place to_;
+  float value_;
+  LoopNest nest_;
 };
 
 }  // namespace
