@@ -122,6 +122,23 @@ TEST_P(DenseTest, Epilogues) {
   }
 }
 
+// Each product alone is less than half of the bias's last place.
+TEST_P(DenseTest, LargeBiasKeepsTheSum) {
+  const Index k = 8;
+  const std::vector<float> bias(50, 16777216.f);
+  for (Index m : {1, 2, 13}) {
+    for (Index n : {8, 50}) {
+      const std::vector<float> weights(static_cast<std::size_t>(n * k), 0.75f);
+      Floats packed = pack(weights, n, 1, 1, k), in(m * k), out(m * n);
+      for (Index i = 0; i < m * k; ++i) in[i] = 1;
+      table().dense({.rows = {.base = in.data(), .pitch = k}, .k = k, .n = n, .weights = packed.data(), .out = out.data(), .out_pitch = n,
+                     .lanes = Lanes::masked, .epilogue = {.bias = bias.data()}},
+                    {0, m, 0, n});
+      for (Index i = 0; i < m * n; ++i) ASSERT_EQ(16777222.f, out[i]) << m << ' ' << n;
+    }
+  }
+}
+
 TEST_P(DenseTest, NanStaysNan) {
   for (const Activation& act : {Activation{Fn::none}, Activation{Fn::relu}, Activation{Fn::clip, 0, 6}}) {
     const std::vector<float> weights = numbers(16 * 4, 7);

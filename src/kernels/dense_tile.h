@@ -4,7 +4,7 @@
 //   for tile: for tap: for k: NV loads of weights; for each row: one broadcast, NV multiply-adds
 //
 // Sums of kChunk products are added up in a second place: the rounding error grows with the chunk and the number of chunks, not with
-// their product.
+// their product. The bias comes last: sums that begin at a large one would round every product to its last place.
 //
 // Rows come as a table of pointers, tap-major; weights as one panel [tap][k][NV·kLanes].
 #pragma once
@@ -59,12 +59,8 @@ SACCADE_INLINE void tile(TileArgs& t) {
   [[maybe_unused]] const char* ahead = t.weights_ahead;
   [[maybe_unused]] const Index ahead_step = t.weights_ahead_step;
   F sum[kStep][MR][NV];
-  rep<NV>([&](auto j) __attribute__((always_inline)) {
-    const F bias = load(t.bias + j * kLanes);
-    rep<MR>([&](auto i) __attribute__((always_inline)) { sum[0][i][j] = bias; });
-  });
-  rep<kStep - 1>([&](auto s) __attribute__((always_inline)) {
-    rep<MR>([&](auto i) __attribute__((always_inline)) { rep<NV>([&](auto j) __attribute__((always_inline)) { sum[s + 1][i][j] = zero(); }); });
+  rep<kStep>([&](auto s) __attribute__((always_inline)) {
+    rep<MR>([&](auto i) __attribute__((always_inline)) { rep<NV>([&](auto j) __attribute__((always_inline)) { sum[s][i][j] = zero(); }); });
   });
   alignas(64) float total[MR * NV * kLanes];
   bool begun = false;  // total holds something
@@ -137,6 +133,10 @@ SACCADE_INLINE void tile(TileArgs& t) {
 
   if constexpr (kFetch) t.weights_ahead = ahead;
   auto& r = sum[0];
+  rep<NV>([&](auto j) __attribute__((always_inline)) {
+    const F bias = load(t.bias + j * kLanes);
+    rep<MR>([&](auto i) __attribute__((always_inline)) { r[i][j] = r[i][j] + bias; });
+  });
   if (!t.direct) {
     rep<MR>([&](auto i) __attribute__((always_inline)) {
       rep<NV>([&](auto j) __attribute__((always_inline)) { store(t.sums + (i * NV + j) * kLanes, r[i][j]); });

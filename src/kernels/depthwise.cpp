@@ -25,7 +25,7 @@ struct Context {
   Row rows[kMaxKernelRows];  // those inside of the image
   Index row_count;
   Index taps;                // kh·kw
-  const float* bias;         // null where the sums start at zero
+  const float* bias;         // null where there is none, or it comes later
   float low, high;           // clip that the sums get before they are stored
 };
 
@@ -48,14 +48,13 @@ struct Columns {
 constexpr int kPixels = 8;
 
 // One vector of channels, from channel c on, of T pixels. `at` is the offset of channel c from the row's first pixel. Each input
-// pixel is loaded once a row and multiplied by all taps that meet it.
+// pixel is loaded once a row and multiplied by all taps that meet it. The bias comes last, as in dense_tile.h.
 template <int KW, int S, int T, bool kEdge, class Count>
 SACCADE_INLINE void vector_of_pixels(const Context& ctx, const Columns& columns, Index at, Index c, float* out, Index out_pitch, Index pitch, Count count,
                                      Index stored) {
   constexpr int kColumns = (T - 1) * S + KW;
   F sum[T];
-  const F start = ctx.bias ? load_count(ctx.bias + c, count) : zero();
-  rep<T>([&](auto t) __attribute__((always_inline)) { sum[t] = start; });
+  rep<T>([&](auto t) __attribute__((always_inline)) { sum[t] = zero(); });
   const float* weights = ctx.args->weights + c * ctx.taps;
   const Row* row = ctx.rows;
   const Row* const end = row + ctx.row_count;
@@ -73,9 +72,9 @@ SACCADE_INLINE void vector_of_pixels(const Context& ctx, const Columns& columns,
       }
     });
   }
-  const F low = splat(ctx.low), high = splat(ctx.high);
+  const F bias = ctx.bias ? load_count(ctx.bias + c, count) : zero(), low = splat(ctx.low), high = splat(ctx.high);
   rep<T>([&](auto t) __attribute__((always_inline)) {
-    const F y = min(high, max(low, sum[t]));
+    const F y = min(high, max(low, sum[t] + bias));
     if constexpr (__is_same(Count, Constant<kLanes>)) {
       store(out + t * out_pitch, y);
     } else {
@@ -153,7 +152,7 @@ void row_of_any(const Context& ctx) {
         const Index cj = c + j * kLanes;
         count[j] = larger(0, smaller(kLanes, a.channels - cj));
         at[j] = cj / 16 * in.block_pitch + cj % 16;
-        sum[j] = ctx.bias && count[j] > 0 ? load_n(ctx.bias + cj, count[j]) : zero();
+        sum[j] = zero();
       }
       const bool whole = count[3] == kLanes;
       for (Index r = 0; r < ctx.row_count; ++r) {
@@ -172,7 +171,8 @@ void row_of_any(const Context& ctx) {
         }
       }
       for (int j = 0; j < 4 && count[j] > 0; ++j) {
-        store_n(a.out + x * a.out_pitch + c + j * kLanes, min(high, max(low, sum[j])), a.lanes == Lanes::full ? kLanes : count[j]);
+        const F bias = ctx.bias ? load_n(ctx.bias + c + j * kLanes, count[j]) : zero();
+        store_n(a.out + x * a.out_pitch + c + j * kLanes, min(high, max(low, sum[j] + bias)), a.lanes == Lanes::full ? kLanes : count[j]);
       }
     }
   }

@@ -126,6 +126,24 @@ TEST_P(ImageRowTest, DepthwiseEpilogues) {
   }
 }
 
+// Each product alone is less than half of the bias's last place.
+TEST_P(ImageRowTest, LargeBiasKeepsTheSum) {
+  for (Index kernel : {3, 4}) {  // one that has a form of its own, one that has not
+    const Index c = 20, taps = kernel * kernel, width = 8 + kernel - 1;
+    Floats in(kernel * width * c), weights(c * taps), packed(taps * 32), bias(c), out(8 * c);
+    for (Index i = 0; i < kernel * width * c; ++i) in[i] = 1;
+    for (Index i = 0; i < c * taps; ++i) weights[i] = 0.75f;
+    for (Index i = 0; i < c; ++i) bias[i] = 16777216.f;
+    table().depthwise_pack({.src = weights.data(), .channels = c, .kh = kernel, .kw = kernel, .stride_c = taps, .stride_ky = kernel,
+                            .stride_kx = 1, .dst = packed.data()});
+    std::vector<const float*> lines;
+    for (Index y = 0; y < kernel; ++y) lines.push_back(in.data() + y * width * c);
+    table().depthwise_row({.in = {.rows = lines.data(), .pitch = c, .width = width, .kh = kernel, .kw = kernel}, .weights = packed.data(),
+                           .channels = c, .out = out.data(), .out_pitch = c, .out_width = 8, .lanes = Lanes::masked, .epilogue = {.bias = bias.data()}});
+    for (Index i = 0; i < 8 * c; ++i) ASSERT_EQ(kernel == 3 ? 16777222.f : 16777228.f, out[i]) << kernel << ' ' << i;
+  }
+}
+
 // The channel-blocked line buffer: [C / 16][width][16].
 TEST_P(ImageRowTest, DepthwiseFromBlockedRows) {
   const Index c = 48, w = 13, block = 16 * (w + 2);

@@ -83,22 +83,26 @@ SACCADE_INLINE F log1p(F x) {
 // Beyond this a sigmoid is 0 or 1, but for a subnormal number.
 SACCADE_INLINE F within_88(F x) { return min(splat(88.f), max(splat(-88.f), x)); }
 
-// 1 + e^−x for |x| ≤ 88. The rounding to a whole exponent is done by adding a number whose last place is 1; its low bits then
-// are the exponent. The polynomial is evaluated in Estrin's order: the chain of dependent operations is what this takes.
+// 2^(i/8) as bits, less i/8 of an exponent.
+constexpr std::int32_t kEighths[8] = {0x3f800000, 0x3f8b95c2 - (1 << 20), 0x3f9837f0 - (2 << 20), 0x3fa5fed7 - (3 << 20),
+                                      0x3fb504f3 - (4 << 20), 0x3fc5672a - (5 << 20), 0x3fd744fd - (6 << 20), 0x3feac0c7 - (7 << 20)};
+
+// 1 + e^−x for |x| ≤ 88, from −x = n·ln 2 / 8 − r with |r| ≤ ln 2 / 16. Rounding n is done by adding a number whose last place is 1; the low
+// bits of that sum then are n, whose shift adds its eighths of an exponent to 2^(n mod 8 / 8). The polynomial is short and its sum
+// is put off: the chain of dependent operations is what this takes.
 SACCADE_INLINE F one_plus_exp_neg(F x) {
-  const F t = mul_add(x, splat(-1.44269504f), splat(12582912.f));
+  const F t = mul_add(x, splat(-11.5415603f), splat(12582912.f));
   const F n = t - splat(12582912.f);
-  const F r = mul_add(n, splat(-2.12194440e-4f), mul_add(n, splat(0.693359375f), x));  // −x = n·ln 2 − r
-  const F square = r * r;
-  const F low = mul_add(splat(-0.16666521f), r, splat(0.49999994f)), middle = mul_add(splat(-0.008368719f), r, splat(0.04166839f));
-  const F p = mul_add(mul_add(splat(0.0013814607f), square, middle), square, low);
-  const F e = mul_add(p, square, splat(1.f) - r);
-  return splat(1.f) + as_float(as_int(e) + shift_left<23>(as_int(t)));
+  F r = mul_add(n, splat(kFused ? 0.0866433978f : 0.0866699219f), x);
+  if constexpr (!kFused) r = mul_add(n, splat(-2.65243050e-5f), r);  // the product before is exact
+  const F scale = as_float(lookup(kEighths, as_int(t)) + shift_left<20>(as_int(t)));
+  const F p = mul_add(mul_add(splat(-0.1666797f), r, splat(0.50006476f)), r, splat(-1.f));  // e^−r = 1 + r·p
+  return mul_add(p, scale * r, scale + splat(1.f));
 }
 
-/// 3 ulp, and 10⁻³⁸.
+/// 3 ulp from x = −20 up and 6 below, and 10⁻³⁸.
 SACCADE_INLINE F sigmoid(F x) { return splat(1.f) / one_plus_exp_neg(within_88(x)); }
-/// 3 ulp, and 10⁻³⁶.
+/// 3 ulp from x = −20 up and 6 below, and 10⁻³⁶.
 SACCADE_INLINE F silu(F x) {
   x = max(splat(-88.f), x);
   return x / one_plus_exp_neg(min(splat(88.f), x));

@@ -12,6 +12,7 @@ namespace v8 {
 
 constexpr int kLanes = 8;
 constexpr int kRegisters = 16;
+constexpr bool kFused = true;
 
 struct M {
   __m256 v;
@@ -90,6 +91,9 @@ SACCADE_INLINE I shift_left(I a) {
 template <int N>
 SACCADE_INLINE I shift_right(I a) {
   return {_mm256_srai_epi32(a.v, N)};
+}
+SACCADE_INLINE I lookup(const std::int32_t (&table)[8], I index) {
+  return {_mm256_permutevar8x32_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(table)), index.v)};
 }
 SACCADE_INLINE F to_float(I a) { return {_mm256_cvtepi32_ps(a.v)}; }
 SACCADE_INLINE I to_int(F a) { return {_mm256_cvtps_epi32(a.v)}; }

@@ -12,6 +12,7 @@ namespace v16 {
 
 constexpr int kLanes = 16;
 constexpr int kRegisters = 32;
+constexpr bool kFused = true;
 
 struct M {
   __mmask16 v;
@@ -69,6 +70,9 @@ SACCADE_INLINE I shift_left(I a) {
 template <int N>
 SACCADE_INLINE I shift_right(I a) {
   return {_mm512_srai_epi32(a.v, N)};
+}
+SACCADE_INLINE I lookup(const std::int32_t (&table)[8], I index) {
+  return {_mm512_permutexvar_epi32(index.v, _mm512_broadcast_i32x8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(table))))};
 }
 SACCADE_INLINE F to_float(I a) { return {_mm512_cvtepi32_ps(a.v)}; }
 SACCADE_INLINE I to_int(F a) { return {_mm512_cvtps_epi32(a.v)}; }

@@ -10,6 +10,7 @@ namespace v4 {
 
 constexpr int kLanes = 4;
 constexpr int kRegisters = 16;
+constexpr bool kFused = false;  // whether mul_add rounds once
 
 using RawF = float __attribute__((vector_size(16)));
 using RawI = std::int32_t __attribute__((vector_size(16)));
@@ -81,6 +82,10 @@ SACCADE_INLINE I shift_left(I a) {
 template <int N>
 SACCADE_INLINE I shift_right(I a) {
   return {a.v >> N};
+}
+/// table[index mod 8]
+SACCADE_INLINE I lookup(const std::int32_t (&table)[8], I index) {
+  return {RawI{table[index.v[0] & 7], table[index.v[1] & 7], table[index.v[2] & 7], table[index.v[3] & 7]}};
 }
 SACCADE_INLINE F to_float(I a) { return {__builtin_convertvector(a.v, RawF)}; }
 

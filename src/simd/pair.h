@@ -11,6 +11,7 @@ namespace v16 {
 
 constexpr int kLanes = 16;
 constexpr int kRegisters = 32;
+constexpr bool kFused = true;
 
 struct M {
   v8::M lo, hi;
@@ -77,6 +78,7 @@ template <int N>
 SACCADE_INLINE I shift_right(I a) {
   return {v8::shift_right<N>(a.lo), v8::shift_right<N>(a.hi)};
 }
+SACCADE_INLINE I lookup(const std::int32_t (&table)[8], I index) { return {v8::lookup(table, index.lo), v8::lookup(table, index.hi)}; }
 SACCADE_INLINE F to_float(I a) { return {v8::to_float(a.lo), v8::to_float(a.hi)}; }
 SACCADE_INLINE I to_int(F a) { return {v8::to_int(a.lo), v8::to_int(a.hi)}; }
 
