@@ -2,6 +2,7 @@
 // Functions of two variables, comparisons and selection over rows; each side a row, a repeated row or a scalar a row.
 #include "kernels/functions.h"
 #include "kernels/level.h"
+#include "kernels/narrow.h"
 
 namespace saccade::kernels::SACCADE_ISA {
 namespace {
@@ -87,11 +88,24 @@ bool flattens(const BinaryArgs& a) {
   return flat(a.a_pitch, a.a_step) && flat(a.b_pitch, a.b_step) && a.out_pitch == a.n && a.then.fn != Fn::prelu;
 }
 
+void narrow_binary(const BinaryArgs& a) {
+  alignas(64) float left[kNarrowBlock], right[kNarrowBlock];
+  const Index at_once = kNarrowBlock / a.n;
+  for (Index r = 0; r < a.rows; r += at_once) {
+    const Index rows = smaller(at_once, a.rows - r);
+    gather(a.a + r * a.a_pitch, a.a_pitch, a.a_step, rows, a.n, left);
+    gather(a.b + r * a.b_pitch, a.b_pitch, a.b_step, rows, a.n, right);
+    binary({.op = a.op, .n = rows * a.n, .a = left, .b = right, .out = left, .then = a.then});
+    scatter(left, rows, a.n, a.out + r * a.out_pitch, a.out_pitch);
+  }
+}
+
 }  // namespace
 
 void binary(const BinaryArgs& a) {
   if (a.n <= 0) return;
   const bool flat = a.rows > 1 && flattens(a);
+  if (!flat && is_narrow(a.rows, a.n) && a.then.fn != Fn::prelu) return narrow_binary(a);
   const Index rows = flat ? 1 : a.rows, n = flat ? a.rows * a.n : a.n;
   with_binary(a.op, [&](auto f) __attribute__((always_inline)) {
     for (Index r = 0; r < rows; ++r) {

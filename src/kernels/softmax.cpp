@@ -45,9 +45,25 @@ void softmax_row(const float* in, float* out, Index n, bool log_of_it) {
   }
 }
 
+// Rows narrower than a vector, as many at once as a vector has lanes.
+void softmax_narrow(const SoftmaxArgs& a) {
+  alignas(64) float block[kLanes * kLanes];
+  for (Index r = 0; r < a.rows; r += kLanes) {
+    const Index rows = smaller(kLanes, a.rows - r);
+    for (Index y = 0; y < rows; ++y) {
+      for (Index i = 0; i < a.n; ++i) block[i * kLanes + y] = a.in[(r + y) * a.in_pitch + i];
+    }
+    softmax_columns({.log = a.log, .rows = a.n, .n = rows, .in = block, .in_pitch = kLanes, .out = block, .out_pitch = kLanes});
+    for (Index y = 0; y < rows; ++y) {
+      for (Index i = 0; i < a.n; ++i) a.out[(r + y) * a.out_pitch + i] = block[i * kLanes + y];
+    }
+  }
+}
+
 }  // namespace
 
 void softmax_rows(const SoftmaxArgs& a) {
+  if (a.n < kLanes && a.rows > 1) return softmax_narrow(a);
   for (Index r = 0; r < a.rows; ++r) softmax_row(a.in + r * a.in_pitch, a.out + r * a.out_pitch, a.n, a.log);
 }
 

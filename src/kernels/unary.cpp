@@ -3,6 +3,7 @@
 #include "kernels/epilogue.h"
 #include "kernels/functions.h"
 #include "kernels/level.h"
+#include "kernels/narrow.h"
 
 namespace saccade::kernels::SACCADE_ISA {
 
@@ -23,6 +24,17 @@ void apply_row(const Activation& act, const float* in, float* out, Index n) {
 void unary(const UnaryArgs& a) {
   const bool flat = a.fn.fn != Fn::prelu && a.in_pitch == a.n && a.out_pitch == a.n;
   if (flat) return apply_row(a.fn, a.in, a.out, a.rows * a.n);
+  if (is_narrow(a.rows, a.n) && a.fn.fn != Fn::prelu) {
+    alignas(64) float block[kNarrowBlock];
+    const Index at_once = kNarrowBlock / a.n;
+    for (Index r = 0; r < a.rows; r += at_once) {
+      const Index rows = smaller(at_once, a.rows - r);
+      gather(a.in + r * a.in_pitch, a.in_pitch, 1, rows, a.n, block);
+      apply_row(a.fn, block, block, rows * a.n);
+      scatter(block, rows, a.n, a.out + r * a.out_pitch, a.out_pitch);
+    }
+    return;
+  }
   for (Index r = 0; r < a.rows; ++r) apply_row(a.fn, a.in + r * a.in_pitch, a.out + r * a.out_pitch, a.n);
 }
 
