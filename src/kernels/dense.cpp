@@ -92,6 +92,8 @@ void fill_strip(const DenseArgs& a, Index m_begin, Index rows, Strip& s) {
   }
 }
 
+alignas(64) constexpr float kZeros[kMaxVectors * kLanes] = {};
+
 struct Panel {
   Index n0, width;       // first channel, padded channels
   Index valid;           // channels that exist
@@ -120,7 +122,9 @@ void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
   t.taps = taps;
   t.k = a.k;
   t.weights = p.weights;
-  t.bias = bias;
+  const bool late = taps * a.k > kShort;
+  t.start = late ? kZeros : bias;
+  t.bias = late ? bias : nullptr;
   t.vector_at = vector_at;
   t.before = e.before;
   t.sums = sums;

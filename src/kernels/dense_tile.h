@@ -4,7 +4,8 @@
 //   for tile: for tap: for k: NV loads of weights; for each row: one broadcast, NV multiply-adds
 //
 // Sums of kChunk products are added up in a second place: the rounding error grows with the chunk and the number of chunks, not with
-// their product. The bias comes last: sums that begin at a large one would round every product to its last place.
+// their product. Sums that begin at a large bias round every product to its last place: only short ones do, where an addition more a tile
+// would be felt, and long ones get it last.
 //
 // Rows come as a table of pointers, tap-major; weights as one panel [tap][k][NV·kLanes].
 #pragma once
@@ -28,7 +29,8 @@ struct TileArgs {
   Index row_stride;
   Index taps, k;
   const float* weights;
-  const float* bias;         // NV vectors: what is added to the sums
+  const float* start;        // NV vectors: what the sums begin with
+  const float* bias;         // NV vectors: what is added to them at last, or null
   bool direct;               // store by the fields below; else the raw sums go to `sums`, row by row
   float* const* out;         // first channel of each output row
   const Index* vector_at;    // where in an output row each vector goes
@@ -50,17 +52,23 @@ template <int MR, int NV>
 constexpr int kSplit = MR > 1 ? 1 : NV == 1 ? 8 : 4;
 
 constexpr Index kChunk = 128;
+constexpr Index kShort = 48;    // products whose sum begins at the bias
 constexpr Index kAhead = 1024;  // floats
 
-// One tile, whose results or sums are stored. `bias` and what follows the sums are read anew for each: there are no registers to keep them in.
+// One tile, whose results or sums are stored. What it begins with and what follows the sums is
+// read anew for each: there are no registers to keep them in.
 template <int MR, int NV, bool kFetch>
 SACCADE_INLINE void tile(TileArgs& t) {
   constexpr int kStep = kSplit<MR, NV>;
   [[maybe_unused]] const char* ahead = t.weights_ahead;
   [[maybe_unused]] const Index ahead_step = t.weights_ahead_step;
   F sum[kStep][MR][NV];
-  rep<kStep>([&](auto s) __attribute__((always_inline)) {
-    rep<MR>([&](auto i) __attribute__((always_inline)) { rep<NV>([&](auto j) __attribute__((always_inline)) { sum[s][i][j] = zero(); }); });
+  rep<NV>([&](auto j) __attribute__((always_inline)) {
+    const F start = load(t.start + j * kLanes);
+    rep<MR>([&](auto i) __attribute__((always_inline)) { sum[0][i][j] = start; });
+  });
+  rep<kStep - 1>([&](auto s) __attribute__((always_inline)) {
+    rep<MR>([&](auto i) __attribute__((always_inline)) { rep<NV>([&](auto j) __attribute__((always_inline)) { sum[s + 1][i][j] = zero(); }); });
   });
   alignas(64) float total[MR * NV * kLanes];
   bool begun = false;  // total holds something
@@ -133,10 +141,12 @@ SACCADE_INLINE void tile(TileArgs& t) {
 
   if constexpr (kFetch) t.weights_ahead = ahead;
   auto& r = sum[0];
-  rep<NV>([&](auto j) __attribute__((always_inline)) {
-    const F bias = load(t.bias + j * kLanes);
-    rep<MR>([&](auto i) __attribute__((always_inline)) { r[i][j] = r[i][j] + bias; });
-  });
+  if (t.bias) {
+    rep<NV>([&](auto j) __attribute__((always_inline)) {
+      const F bias = load(t.bias + j * kLanes);
+      rep<MR>([&](auto i) __attribute__((always_inline)) { r[i][j] = r[i][j] + bias; });
+    });
+  }
   if (!t.direct) {
     rep<MR>([&](auto i) __attribute__((always_inline)) {
       rep<NV>([&](auto j) __attribute__((always_inline)) { store(t.sums + (i * NV + j) * kLanes, r[i][j]); });
