@@ -128,9 +128,11 @@ void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
   t.vector_at = vector_at;
   t.before = e.before;
   t.sums = sums;
+  t.leaks = is_leak(e.first);
   clip_bounds(e.first, t.low1, t.high1);
+  if (t.leaks) t.low1 = e.first.a;
   clip_bounds(e.second, t.low2, t.high2);
-  t.direct = is_clip(e.first) && is_clip(e.second) && !e.scale && e.combine != Combine::mul && (!ragged || (a.lanes == Lanes::full && !has_other)) &&
+  t.direct = (is_clip(e.first) || is_leak(e.first)) && is_clip(e.second) && !e.scale && e.combine != Combine::mul && (!ragged || (a.lanes == Lanes::full && !has_other)) &&
              (has_other || e.second.fn == Fn::none);
 
   const int most = tile_rows(vectors);

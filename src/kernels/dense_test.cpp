@@ -113,6 +113,7 @@ TEST_P(DenseTest, Epilogues) {
       }
     }
   }
+  for (float slope_of_all : {-0.5f, 0.f, 1.f, 1.5f}) epilogues.push_back({.bias = bias.data(), .first = {Fn::leaky_relu, slope_of_all}});
   for (const Epilogue& e : epilogues) {
     for (Index n : {16, 50}) {
       check_rows(7, n, 24, Lanes::full, e);

@@ -38,6 +38,7 @@ struct TileArgs {
   Index other_at;            // first channel there
   bool before;               // add `other` before the first clip
   float low1, high1, low2, high2;
+  bool leaks;                // max(x, low1·x) instead of the first clip
   float* sums;
   const char* weights_ahead; // where kFetch: fetched in the course of a tile, so many bytes further each step of k (a burst would stall it)
   Index weights_ahead_step;
@@ -165,7 +166,14 @@ SACCADE_INLINE void tile(TileArgs& t) {
     });
   };
   if (t.other && t.before) add_other();
-  clip(t.low1, t.high1);
+  if (!t.leaks) [[likely]] {
+    clip(t.low1, t.high1);
+  } else {
+    const F leak = splat(t.low1);
+    rep<MR>([&](auto i) __attribute__((always_inline)) {
+      rep<NV>([&](auto j) __attribute__((always_inline)) { r[i][j] = max(leak * r[i][j], r[i][j]); });
+    });
+  }
   if (t.other && !t.before) {
     add_other();
     clip(t.low2, t.high2);

@@ -171,7 +171,9 @@ TEST_P(ImageRowTest, DepthwiseFromBlockedRows) {
 }
 
 TEST_P(ImageRowTest, Pooling) {
-  for (const RowCase& q : kRowCases) {
+  std::vector<RowCase> cases(std::begin(kRowCases), std::end(kRowCases));
+  cases.insert(cases.end(), {{2, 500, 20, 5, 1, 1, 2}, {15, 260, 9, 13, 1, 1, 6}});  // wider than what is done by columns at a time
+  for (const RowCase& q : cases) {
     const Image in = image(q);
     const Index ow = out_size(q, q.w), oh = out_size(q, q.h), out_pitch = rounded_up(q.c, 16) + 1;
     std::vector<float> counts(static_cast<std::size_t>(ow), static_cast<float>(q.kernel));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One output row of a maximum or average pooling: for pixel, for vectors of channels, for ky, for kx.
+// One output row of a maximum or average pooling: for pixel, for vectors of channels, for ky, for kx. Large windows that overlap take the
+// maximum of each column first.
 #include "kernels/level.h"
 #include "kernels/math.h"
 #include "simd/simd.h"
@@ -52,8 +53,46 @@ void row(const PoolArgs& a) {
   }
 }
 
+constexpr Index kSpan = 256;  // columns at a time
+
+bool by_columns(const PoolArgs& a) {
+  const Window& in = a.in;
+  return a.kind == Pool::max && in.stride == 1 && in.dilation == 1 && in.kw * in.kh >= 2 * (in.kw + in.kh) && in.kw <= kSpan / 2;
+}
+
+void row_by_columns(const PoolArgs& a) {
+  const Window& in = a.in;
+  alignas(64) float columns[kSpan * kLanes];
+  const Index at_once = kSpan - in.kw + 1;
+  for (Index c = 0; c < a.channels; c += kLanes) {
+    const Index count = smaller(a.channels - c, kLanes), at = c / 16 * in.block_pitch + c % 16;
+    for (Index x = 0; x < a.out_width; x += at_once) {
+      const Index until = smaller(x + at_once, a.out_width);
+      const Index begin = larger(0, x - in.pad_left), end = smaller(in.width, until - 1 - in.pad_left + in.kw);
+      for (Index i = begin; i < end; ++i) {
+        F top = splat(-__builtin_inff());
+        for (Index ky = 0; ky < in.kh; ++ky) {
+          if (!in.rows[ky]) continue;
+          const float* p = in.rows[ky] + i * in.pitch + at;
+          top = max_or_nan(top, count == kLanes ? load(p) : load_n(p, count));
+        }
+        store(columns + (i - begin) * kLanes, top);
+      }
+      for (Index o = x; o < until; ++o) {
+        F top = splat(-__builtin_inff());
+        const Index last = smaller(end, o - in.pad_left + in.kw);
+        for (Index i = larger(begin, o - in.pad_left); i < last; ++i) top = max_or_nan(top, load(columns + (i - begin) * kLanes));
+        store_n(a.out + o * a.out_pitch + c, top, a.lanes == Lanes::full ? kLanes : count);
+      }
+    }
+  }
+}
+
 }  // namespace
 
-void pool_row(const PoolArgs& a) { a.kind == Pool::max ? row<true>(a) : row<false>(a); }
+void pool_row(const PoolArgs& a) {
+  if (by_columns(a)) return row_by_columns(a);
+  a.kind == Pool::max ? row<true>(a) : row<false>(a);
+}
 
 }  // namespace saccade::kernels::SACCADE_ISA
