@@ -7,10 +7,6 @@
 namespace saccade::kernels::SACCADE_ISA {
 namespace {
 
-// NaN on either side gives NaN, which the processor's own minimum does not promise.
-SACCADE_INLINE F min_nan(F a, F b) { return select(a == a, min(a, b), a); }
-SACCADE_INLINE F max_nan(F a, F b) { return select(a == a, max(a, b), a); }
-
 // The remainder with the sign of the divisor, exact: the C library's fmodf, then one correction.
 SACCADE_INLINE float floor_mod(float a, float b) {
   const float r = __builtin_fmodf(a, b);
@@ -29,8 +25,8 @@ SACCADE_INLINE void with_binary(Binary op, Use&& use) {
     SACCADE_FN(sub, a - b)
     SACCADE_FN(mul, a* b)
     SACCADE_FN(div, a / b)
-    SACCADE_FN(min, min_nan(a, b))
-    SACCADE_FN(max, max_nan(a, b))
+    SACCADE_FN(min, min_or_nan(a, b))
+    SACCADE_FN(max, max_or_nan(a, b))
     SACCADE_FN(pow, pow(a, b))
     SACCADE_FN(squared_difference, (a - b) * (a - b))
     SACCADE_FN(floor_mod, each_lane(a, b, [](float x, float y) __attribute__((always_inline)) { return floor_mod(x, y); }))

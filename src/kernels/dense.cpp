@@ -79,11 +79,12 @@ void fill_strip(const DenseArgs& a, Index m_begin, Index rows, Strip& s) {
         const std::int32_t y = r.y[line * r.kh + ky];
         for (Index kx = 0; kx < r.kw; ++kx, table += s.stride) {
           const std::int32_t* x = r.x + kx * width + x0;
+          const float* const zeros = r.zeros;
           if (y == kOutside) {
-            for (Index i = 0; i < count; ++i) table[i] = r.zeros;
+            for (Index i = 0; i < count; ++i) table[i] = zeros;
           } else {
-            const float* base = r.base + y;
-            for (Index i = 0; i < count; ++i) table[i] = x[i] == kOutside ? r.zeros : base + x[i];
+            const float* const base = r.base + y;
+            for (Index i = 0; i < count; ++i) table[i] = x[i] == kOutside ? zeros : base + x[i];
           }
         }
       }
@@ -107,23 +108,27 @@ void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
   const Epilogue& e = a.epilogue;
   const int vectors = static_cast<int>(p.width / kLanes);
   const bool ragged = p.valid < p.width;
-  alignas(64) float bias[kMaxVectors * kLanes];
+  alignas(64) float padded[kMaxVectors * kLanes];
   alignas(64) float sums[kSums];
   Index vector_at[kMaxVectors];
-  for (Index j = 0; j < p.width; ++j) bias[j] = e.bias && !e.scale && j < p.valid ? e.bias[p.n0 + j] : 0.f;
+  const float* bias = e.bias && !e.scale ? e.bias + p.n0 : nullptr;
+  if (bias && ragged) {
+    for (Index j = 0; j < p.width; j += kLanes) store(padded + j, load_n(bias + j, larger(0, smaller(kLanes, p.valid - j))));
+    bias = padded;
+  }
   for (int j = 0; j < vectors; ++j) {
     const Index n = p.n0 + j * kLanes;
     vector_at[j] = n / 16 * a.out_block_pitch + n % 16;
   }
   const bool has_other = e.combine != Combine::none;
 
-  TileArgs t{};
+  TileArgs t;
   t.row_stride = s.stride;
   t.taps = taps;
   t.k = a.k;
   t.weights = p.weights;
   const bool late = taps * a.k > kShort;
-  t.start = late ? kZeros : bias;
+  t.start = late || !bias ? kZeros : bias;
   t.bias = late ? bias : nullptr;
   t.vector_at = vector_at;
   t.before = e.before;

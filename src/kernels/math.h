@@ -12,8 +12,9 @@ namespace {
 using namespace simd;
 
 // The larger and the smaller, where NaN wins; the instructions alone forget it.
-SACCADE_INLINE F max_or_nan(F a, F b) { return select(a != a, a, max(a, b)); }
-SACCADE_INLINE F min_or_nan(F a, F b) { return select(a != a, a, min(a, b)); }
+// `a` may be a sum of many: only the last two instructions wait for it.
+SACCADE_INLINE F max_or_nan(F a, F b) { return select(b != b, b, max(b, a)); }
+SACCADE_INLINE F min_or_nan(F a, F b) { return select(b != b, b, min(b, a)); }
 
 template <int N>
 SACCADE_INLINE F polynomial(F x, const float (&coefficients)[N]) {  // lowest degree first

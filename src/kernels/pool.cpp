@@ -49,6 +49,7 @@ void row(const PoolArgs& a) {
     const float divisor = columns * (a.row_count > 0 ? a.row_count : static_cast<float>(rows));
     Index c = 0;
     for (; c + 4 * kLanes <= a.channels; c += 4 * kLanes) pixel<kMax, 4>(a, x, kx_begin, kx_end, c, kLanes, divisor);
+    for (; c + 2 * kLanes <= a.channels; c += 2 * kLanes) pixel<kMax, 2>(a, x, kx_begin, kx_end, c, kLanes, divisor);
     for (; c < a.channels; c += kLanes) pixel<kMax, 1>(a, x, kx_begin, kx_end, c, smaller(kLanes, a.channels - c), divisor);
   }
 }
