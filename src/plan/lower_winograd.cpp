@@ -12,8 +12,11 @@ namespace saccade::plan {
 namespace {
 
 constexpr Index kPositions = 36;
+constexpr Index kTile = 4;                   // outputs of a tile, each way
 constexpr Index kBlockBytes = 384 * 1024;    // of the second-level cache: what a block's values may take
 constexpr Index kStayingBytes = 256 * 1024;  // transformed weights that stay there from one block to the next
+
+Index tiles_along(Index outputs) { return (outputs + kTile - 1) / kTile; }
 
 class WinogradStep final : public Step {
  public:
@@ -94,11 +97,11 @@ class WinogradStep final : public Step {
       const float* image = run.floats(in) + b * batch_stride(in);
       kernels::WinogradInput a;
       for (Index y = 0; y < 6; ++y) {
-        const Index iy = row * 4 - g.pt + y;
+        const Index iy = row * kTile - g.pt + y;
         a.rows[y] = iy < 0 || iy >= g.h ? nullptr : image + iy * line(in);
       }
       a.pitch = pixel(in);
-      a.x = column * 4 - g.pl;
+      a.x = column * kTile - g.pl;
       a.width = g.w;
       a.tiles = count;
       a.channels = g.c;
@@ -137,15 +140,15 @@ class WinogradStep final : public Step {
       a.in = values.first + (tile - block.first) * a.tile_pitch;
       a.tiles = count;
       a.channels = branch.o;
-      a.out = result + row * 4 * line(out) + column * 4 * pixel(out);
+      a.out = result + row * kTile * line(out) + column * kTile * pixel(out);
       a.out_pitch = pixel(out);
       a.out_line_pitch = line(out);
-      a.rows = std::min<Index>(4, g.oh - row * 4);
-      a.width = g.ow - column * 4;
+      a.rows = std::min(kTile, g.oh - row * kTile);
+      a.width = g.ow - column * kTile;
       a.lanes = branch.lanes;
       a.epilogue = branch.epilogue;
       if (second != nullptr)
-        a.epilogue.other = a.epilogue.other_pitch == 0 ? second : second + row * 4 * line(other) + column * 4 * pixel(other);
+        a.epilogue.other = a.epilogue.other_pitch == 0 ? second : second + row * kTile * line(other) + column * kTile * pixel(other);
       run.k.winograd_output(a);
     });
   }
@@ -199,8 +202,7 @@ Tensor transformed(Lowering& l, const Tensor& weights, const Geometry& g, Index 
 
 bool winograd_wins(Lowering& l, const graph::Node& node, const Geometry& g, Index groups) {
   if (l.exact || groups != 1 || g.kh != 3 || g.kw != 3 || g.sh != 1 || g.sw != 1 || g.dh != 1 || g.dw != 1 || l.k.lanes < 8) return false;
-  const Index tile_rows = (g.oh + 3) / 4, tile_columns = (g.ow + 3) / 4;
-  const auto tiles = static_cast<double>(g.n * tile_rows * tile_columns), c = static_cast<double>(g.c), o = static_cast<double>(g.o);
+  const auto tiles = static_cast<double>(g.n * tiles_along(g.oh) * tiles_along(g.ow)), c = static_cast<double>(g.c), o = static_cast<double>(g.o);
   // in cycles of a multiply-add of one vector: products, and transforms by the vectors that they load, compute and store
   const double lanes = l.k.lanes, direct = 9 * static_cast<double>(g.n * g.oh * g.ow) * c * o / lanes / 2;
   const double products = kPositions * tiles * c * o / lanes / 2, transforms = tiles * (c * 170 + o * 130) / lanes;
@@ -228,8 +230,8 @@ void lower_winograd(Lowering& l, const std::vector<PlacedConvolution>& convoluti
     if (p.other.valid()) step->reads.push_back(p.other);
     step->writes.push_back(p.out);
   }
-  step->tile_rows = (g.oh + 3) / 4;
-  step->tile_columns = (g.ow + 3) / 4;
+  step->tile_rows = tiles_along(g.oh);
+  step->tile_columns = tiles_along(g.ow);
   const Index tiles = g.n * step->tile_rows * step->tile_columns, tile_bytes = kPositions * 4 * (std::max(padded(g.c), padded(step->widest)) + (convolutions.size() > 1 ? padded(step->widest) : 0));
   // few tiles would leave the products waiting for their weights, the more so if these are larger than the cache
   const Index least = kPositions * 4 * g.c * step->widest > 4 * kBlockBytes ? 48 : 24;
