@@ -61,6 +61,7 @@ struct Result {
   std::vector<Decision> decisions;
   plan::Answers answers;
   double before_ms = 0, after_ms = 0;
+  bool changed() const { return std::ranges::any_of(decisions, [](const Decision& d) { return d.taken != d.choice.taken; }); }
 };
 
 /// A difference below this is left to the rule.
@@ -107,6 +108,8 @@ Result tune(const std::shared_ptr<const graph::Graph>& graph, const devices::Com
     result.decisions.push_back({*choice, better != choice->taken, before, after});
   }
   std::tie(result.before_ms, result.after_ms) = compare(*untuned, *best);
+  if (result.after_ms >= result.before_ms)  // what single measurements said was noise
+    for (Decision& d : result.decisions) result.answers[d.choice.key] = d.taken = d.choice.taken;
   return result;
 }
 
@@ -150,7 +153,10 @@ int verb_tune(int argc, char** argv) {
       fmt::print("  {:<48} {:9.3f} ms, {} {:9.3f} ms: {}\n", d.choice.key, d.before_ms, d.choice.taken ? "without it" : "with it   ", d.other_ms,
                  d.taken == d.choice.taken ? (d.taken ? "stays" : "stays out") : (d.taken ? "taken now" : "left out now"));
     if (result.decisions.empty()) fmt::print("  the rules are sure of every choice in this model\n");
-    fmt::print("in all {:.3f} ms before, {:.3f} ms now; use it with --tuning {} or SACCADE_TUNING\n", result.before_ms, result.after_ms, file);
+    if (result.changed())
+      fmt::print("in all {:.3f} ms before, {:.3f} ms now; use it with --tuning {} or SACCADE_TUNING\n", result.before_ms, result.after_ms, file);
+    else
+      fmt::print("in all {:.3f} ms: nothing is faster than the rules' choices, which {} keeps\n", result.before_ms, file);
     return kDone;
   });
 }
