@@ -21,7 +21,9 @@
 namespace saccade {
 namespace {
 
-constexpr auto kSpinTime = std::chrono::microseconds(50);
+// Longer than most steps of a network that one thread runs alone, for waking a thread costs as much as a small step; well below the
+// millisecond after which nothing may spin.
+constexpr auto kSpinTime = std::chrono::microseconds(300);
 constexpr int kMaxBands = 0xffff;
 
 void pause() noexcept {
