@@ -11,7 +11,7 @@
 namespace saccade::plan {
 
 // Below this many nanoseconds of work the pool costs more than it saves.
-inline constexpr double kWorthThreads = 20000;
+inline constexpr double kWorthThreads = 8000;
 
 template <class F>
 void Run::parallel(std::int64_t count, std::int64_t grain, double work, F&& fn, int pieces_a_thread) const {
