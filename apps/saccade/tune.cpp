@@ -61,7 +61,9 @@ struct Result {
   std::vector<Decision> decisions;
   plan::Answers answers;
   double before_ms = 0, after_ms = 0;
-  bool changed() const { return std::ranges::any_of(decisions, [](const Decision& d) { return d.taken != d.choice.taken; }); }
+  bool changed() const {
+    return std::ranges::any_of(decisions, [](const Decision& d) { return d.taken != d.choice.taken; });
+  }
 };
 
 /// A difference below this is left to the rule.
@@ -154,7 +156,8 @@ int verb_tune(int argc, char** argv) {
                  d.taken == d.choice.taken ? (d.taken ? "stays" : "stays out") : (d.taken ? "taken now" : "left out now"));
     if (result.decisions.empty()) fmt::print("  the rules are sure of every choice in this model\n");
     if (result.changed())
-      fmt::print("in all {:.3f} ms before, {:.3f} ms now; use it with --tuning {} or SACCADE_TUNING\n", result.before_ms, result.after_ms, file);
+      fmt::print("in all {:.3f} ms before, {:.3f} ms now; use it with --tuning {} or SACCADE_TUNING\n", result.before_ms, result.after_ms,
+                 file);
     else
       fmt::print("in all {:.3f} ms: nothing is faster than the rules' choices, which {} keeps\n", result.before_ms, file);
     return kDone;

@@ -42,7 +42,8 @@ void cut_product(const Run& run, const ProductSize& p, double work, F&& fn) {
   if (p.m >= 24 && (p.n < 2 * p.m || p.n < 16 * p.nr)) {
     // each piece reads all weights, be it from beyond the second-level cache
     const int pieces = p.weight_bytes > std::size_t{256} << 10 ? 2 : 4;
-    // what is left beside whole tiles goes with the last of them: few rows alone would read all weights for little, and one adds up otherwise
+    // what is left beside whole tiles goes with the last of them: few rows alone would read all weights for little, and one adds up
+    // otherwise
     const Index tiles = p.m / 12;
     run.parallel(
         tiles, 1, work, [&](Index begin, Index end) { fn(begin * 12, end == tiles ? p.m : end * 12, 0, p.panels); }, pieces);

@@ -202,7 +202,8 @@ Tensor transformed(Lowering& l, const Tensor& weights, const Geometry& g, Index 
 
 bool winograd_wins(Lowering& l, const graph::Node& node, const Geometry& g, Index groups) {
   if (l.exact || groups != 1 || g.kh != 3 || g.kw != 3 || g.sh != 1 || g.sw != 1 || g.dh != 1 || g.dw != 1 || l.k.lanes < 8) return false;
-  const auto tiles = static_cast<double>(g.n * tiles_along(g.oh) * tiles_along(g.ow)), c = static_cast<double>(g.c), o = static_cast<double>(g.o);
+  const auto tiles = static_cast<double>(g.n * tiles_along(g.oh) * tiles_along(g.ow)), c = static_cast<double>(g.c),
+             o = static_cast<double>(g.o);
   // in cycles of a multiply-add of one vector: products, and transforms by the vectors that they load, compute and store
   const double lanes = l.k.lanes, direct = 9 * static_cast<double>(g.n * g.oh * g.ow) * c * o / lanes / 2;
   const double products = kPositions * tiles * c * o / lanes / 2, transforms = tiles * (c * 170 + o * 130) / lanes;
