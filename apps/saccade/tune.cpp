@@ -110,8 +110,10 @@ Result tune(const std::shared_ptr<const graph::Graph>& graph, const devices::Com
     result.decisions.push_back({*choice, better != choice->taken, before, after});
   }
   std::tie(result.before_ms, result.after_ms) = compare(*untuned, *best);
-  if (result.after_ms >= result.before_ms)  // what single measurements said was noise
+  if (result.after_ms >= result.before_ms) {  // what single measurements said was noise
     for (Decision& d : result.decisions) result.answers[d.choice.key] = d.taken = d.choice.taken;
+    result.after_ms = result.before_ms;
+  }
   return result;
 }
 

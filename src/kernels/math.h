@@ -12,7 +12,7 @@ namespace {
 using namespace simd;
 
 // The larger and the smaller, where NaN wins; the instructions alone forget it.
-// `a` may be a sum of many: only the last two instructions wait for it.
+// `a` may be the largest of many: only the last two instructions wait for it.
 SACCADE_INLINE F max_or_nan(F a, F b) { return select(b != b, b, max(b, a)); }
 SACCADE_INLINE F min_or_nan(F a, F b) { return select(b != b, b, min(b, a)); }
 

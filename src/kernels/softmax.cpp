@@ -45,18 +45,15 @@ void softmax_row(const float* in, float* out, Index n, bool log_of_it) {
   }
 }
 
-// Rows narrower than a vector, as many at once as a vector has lanes.
+// Rows narrower than a vector: turned, they are columns.
 void softmax_narrow(const SoftmaxArgs& a) {
-  alignas(64) float block[kLanes * kLanes];
-  for (Index r = 0; r < a.rows; r += kLanes) {
-    const Index rows = smaller(kLanes, a.rows - r);
-    for (Index y = 0; y < rows; ++y) {
-      for (Index i = 0; i < a.n; ++i) block[i * kLanes + y] = a.in[(r + y) * a.in_pitch + i];
-    }
-    softmax_columns({.log = a.log, .rows = a.n, .n = rows, .in = block, .in_pitch = kLanes, .out = block, .out_pitch = kLanes});
-    for (Index y = 0; y < rows; ++y) {
-      for (Index i = 0; i < a.n; ++i) a.out[(r + y) * a.out_pitch + i] = block[i * kLanes + y];
-    }
+  constexpr Index kAtOnce = 64;
+  alignas(64) float block[kLanes * kAtOnce];
+  for (Index r = 0; r < a.rows; r += kAtOnce) {
+    const Index rows = smaller(kAtOnce, a.rows - r);
+    transpose({.src = a.in + r * a.in_pitch, .src_pitch = a.in_pitch, .dst = block, .dst_pitch = kAtOnce, .rows = rows, .columns = a.n});
+    softmax_columns({.log = a.log, .rows = a.n, .n = rows, .in = block, .in_pitch = kAtOnce, .out = block, .out_pitch = kAtOnce});
+    transpose({.src = block, .src_pitch = kAtOnce, .dst = a.out + r * a.out_pitch, .dst_pitch = a.out_pitch, .rows = a.n, .columns = rows});
   }
 }
 

@@ -35,6 +35,9 @@ struct ProductSize {
   std::size_t weight_bytes;
 };
 
+/// Rows that are whole tiles in most forms of the kernel.
+inline constexpr Index kWholeTiles = 12;
+
 /// Calls fn(rows begin, end, panels begin, end) on pieces of the product; `work` as in Run::parallel.
 template <class F>
 void cut_product(const Run& run, const ProductSize& p, double work, F&& fn) {
@@ -44,9 +47,10 @@ void cut_product(const Run& run, const ProductSize& p, double work, F&& fn) {
     const int pieces = p.weight_bytes > std::size_t{256} << 10 ? 2 : 4;
     // what is left beside whole tiles goes with the last of them: few rows alone would read all weights for little, and one adds up
     // otherwise
-    const Index tiles = p.m / 12;
+    const Index tiles = p.m / kWholeTiles;
     run.parallel(
-        tiles, 1, work, [&](Index begin, Index end) { fn(begin * 12, end == tiles ? p.m : end * 12, 0, p.panels); }, pieces);
+        tiles, 1, work, [&](Index begin, Index end) { fn(begin * kWholeTiles, end == tiles ? p.m : end * kWholeTiles, 0, p.panels); },
+        pieces);
   } else {
     run.parallel(p.panels, 1, work, [&](Index begin, Index end) { fn(0, p.m, begin, end); });
   }

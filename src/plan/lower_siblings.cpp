@@ -32,7 +32,7 @@ class SiblingsStep final : public Step {
     for (Index b = 0; b < batch; ++b)
       cut_product(run, size, work, [&](Index m_begin, Index m_end, Index panel_begin, Index panel_end) {
         const Index all = m_end - m_begin, strips = (all + strip - 1) / strip;
-        const Index rows = std::min(strip, ((all + strips - 1) / strips + 11) / 12 * 12);
+        const Index rows = std::min(strip, ((all + strips - 1) / strips + kWholeTiles - 1) / kWholeTiles * kWholeTiles);
         for (Index m = m_begin; m < m_end; m += rows) multiply(run, b, m, std::min(m_end, m + rows), panel_begin, panel_end);
       });
   }

@@ -38,11 +38,11 @@ std::size_t threads_of_process() {
 
 Model model() { return Model(std::make_shared<graph::Graph>(graph::parse(kNetwork, ops::find_op))); }
 
-constexpr int kRounds = 24;
+constexpr int kRounds = 12;
 
 double idle_ms() {
   const double before = process_ms();
-  std::this_thread::sleep_for(std::chrono::milliseconds(25));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
   return process_ms() - before;
 }
 
