@@ -9,7 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <new>
 
 #include "base/error.h"
@@ -46,6 +49,32 @@ struct Opened {
 
 thread_local OpenedFiles* recording = nullptr;
 
+// Where files are mapped privately: first byte, and the first behind.
+struct Mappings {
+  std::mutex mutex;
+  std::map<std::uintptr_t, std::uintptr_t> ends;
+};
+
+Mappings& mappings() {
+  static auto& all = *new Mappings;  // never destroyed: objects that live until the process ends may hold files
+  return all;
+}
+
+// Of `pages` from address `begin`, those that hold what is in the file: a page written to is the process's own. (Documentation of Linux,
+// admin-guide/mm/pagemap: bit 63 for present, 61 for a page of a file.)
+std::vector<bool> of_file(std::uintptr_t begin, std::size_t pages, std::size_t page) {
+  std::vector<std::uint64_t> entries(pages);
+  const int fd = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {};
+  const std::size_t bytes = pages * sizeof(std::uint64_t);
+  const bool complete = ::pread(fd, entries.data(), bytes, static_cast<off_t>(begin / page * sizeof(std::uint64_t))) == static_cast<ssize_t>(bytes);
+  ::close(fd);
+  if (!complete) return {};
+  std::vector<bool> clean(pages);
+  std::transform(entries.begin(), entries.end(), clean.begin(), [](std::uint64_t e) { return e >> 63 != 0 && (e >> 61 & 1) != 0; });
+  return clean;
+}
+
 }  // namespace
 
 OpenedFiles::OpenedFiles() noexcept : outer_(recording) { recording = this; }
@@ -57,6 +86,10 @@ FileBytes::FileBytes(std::size_t size, int mapped_descriptor, bool shared) : siz
     void* p = ::mmap(nullptr, size, shared ? PROT_READ : PROT_READ | PROT_WRITE, shared ? MAP_SHARED : MAP_PRIVATE, mapped_descriptor, 0);
     SACCADE_CHECK(p != MAP_FAILED, unavailable, "cannot map {} bytes: {}", size, std::strerror(errno));
     data_ = static_cast<char*>(p);
+    if (!shared) {
+      std::scoped_lock lock(mappings().mutex);
+      mappings().ends.emplace(reinterpret_cast<std::uintptr_t>(data_), reinterpret_cast<std::uintptr_t>(data_) + size);
+    }
   } else {
     // readable bytes after the end, as every Tensor has
     data_ = static_cast<char*>(::operator new(size + kAlignment, std::align_val_t(kAlignment)));
@@ -65,10 +98,37 @@ FileBytes::FileBytes(std::size_t size, int mapped_descriptor, bool shared) : siz
 }
 
 FileBytes::~FileBytes() {
-  if (mapped_)
+  if (mapped_) {
+    {
+      std::scoped_lock lock(mappings().mutex);
+      mappings().ends.erase(reinterpret_cast<std::uintptr_t>(data_));
+    }
     ::munmap(data_, size_);
-  else
+  } else {
     ::operator delete(data_, std::align_val_t(kAlignment));
+  }
+}
+
+void FileBytes::unload(const void* data, std::size_t size) noexcept try {
+  const auto address = reinterpret_cast<std::uintptr_t>(data);
+  // held to the end, so that the mapping stays
+  std::scoped_lock lock(mappings().mutex);
+  const auto& ends = mappings().ends;
+  auto mapping = ends.upper_bound(address);
+  if (mapping == ends.begin() || (--mapping)->second < address + size) return;
+  static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::uintptr_t begin = (address + page - 1) / page * page, end = (address + size) / page * page;
+  if (begin >= end) return;
+  const std::vector<bool> clean = of_file(begin, (end - begin) / page, page);
+  for (auto from = clean.begin(); from != clean.end();) {
+    from = std::find(from, clean.end(), true);
+    const auto to = std::find(from, clean.end(), false);
+    const auto at = begin + static_cast<std::size_t>(from - clean.begin()) * page;
+    if (from != to) ::madvise(reinterpret_cast<void*>(at), static_cast<std::size_t>(to - from) * page, MADV_DONTNEED);
+    from = to;
+  }
+} catch (const std::bad_alloc&) {
+  // as much memory as before stays in use
 }
 
 std::shared_ptr<FileBytes> FileBytes::map(const std::filesystem::path& path) {

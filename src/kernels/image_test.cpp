@@ -245,6 +245,18 @@ TEST_P(ImageRowTest, Resize) {
   }
 }
 
+TEST_P(ImageRowTest, Mix) {
+  for (Index n : {1, 3, 7, 8, 9, 15, 16, 17, 40, 100}) {
+    std::mt19937 random(5);
+    Floats a(n), b(n), out(n);
+    a.fill_rows(random, 1, n, n);
+    b.fill_rows(random, 1, n, n);
+    table().mix_rows({.rows = {a.data(), b.data()}, .weights = {0.3f, -1.7f}, .n = n, .out = out.data()});
+    for (Index i = 0; i < n; ++i) ASSERT_NEAR(0.3 * a[i] - 1.7 * b[i], out[i], 1e-6) << n;
+    EXPECT_TRUE(out.guards_intact()) << n;
+  }
+}
+
 // Every width around the four lanes of a pixel, every number of channels, planar and not, in every order and with every way to
 // choose columns.
 TEST_P(ImageRowTest, PictureLines) {

@@ -42,6 +42,7 @@ void pool_row(const PoolArgs&);
 void resize_nearest_row(const ResizeArgs&);
 void resize_linear_row(const ResizeArgs&);
 void resize_cubic_row(const ResizeArgs&);
+void mix_rows(const MixArgs&);
 void unary(const UnaryArgs&);
 void binary(const BinaryArgs&);
 void compare(const BinaryArgs&);

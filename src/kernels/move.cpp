@@ -9,6 +9,8 @@ namespace {
 using namespace simd;
 using Vector4 = float __attribute__((vector_size(16)));
 using Order = std::int32_t __attribute__((vector_size(16)));
+using Vector8 = float __attribute__((vector_size(32)));
+using Order8 = std::int32_t __attribute__((vector_size(32)));
 
 struct Edges {  // what dst[j][i] = src[i][j]·scale + shift is indexed by
   const float* scale;
@@ -21,6 +23,7 @@ SACCADE_INLINE Vector4 load4(const float* p) {
   __builtin_memcpy(&v, p, 16);
   return v;
 }
+SACCADE_INLINE void store4(float* p, Vector4 v) { __builtin_memcpy(p, &v, 16); }
 SACCADE_INLINE Vector4 splat4(float x) { return Vector4{x, x, x, x}; }
 
 // Four rows by four columns.
@@ -37,7 +40,7 @@ SACCADE_INLINE void block4(const float* src, Index src_pitch, float* dst, Index 
       const Vector4 shift = !e.shift ? splat4(0.f) : e.by_row ? load4(e.shift + i) : splat4(e.shift[j + q]);
       column[q] = column[q] * scale + shift;
     }
-    __builtin_memcpy(dst + q * dst_pitch, &column[q], 16);
+    store4(dst + q * dst_pitch, column[q]);
   });
 }
 
@@ -58,8 +61,8 @@ SACCADE_INLINE void interleave2(const TransposeArgs& a) {
   Index j = 0;
   for (; j + 4 <= a.columns; j += 4) {
     const Vector4 x = load4(src + j), y = load4(src + a.src_pitch + j);
-    const Vector4 out[2] = {__builtin_shuffle(x, y, Order{0, 4, 1, 5}), __builtin_shuffle(x, y, Order{2, 6, 3, 7})};
-    __builtin_memcpy(dst + 2 * j, out, sizeof out);
+    store4(dst + 2 * j, __builtin_shuffle(x, y, Order{0, 4, 1, 5}));
+    store4(dst + 2 * j + 4, __builtin_shuffle(x, y, Order{2, 6, 3, 7}));
   }
   for (; j < a.columns; ++j) {
     __builtin_memcpy(dst + 2 * j, src + j, 4);
@@ -67,18 +70,26 @@ SACCADE_INLINE void interleave2(const TransposeArgs& a) {
   }
 }
 
-// Three planes to pixels of three channels, four at a time.
+// Three planes to pixels of three channels, eight at a time. Each plane's numbers go to different lanes of the three vectors that come out,
+// so that one order of lanes a plane does for all of them.
 void interleave3(const TransposeArgs& a) {
   const float* src = static_cast<const float*>(a.src);
   float* dst = static_cast<float*>(a.dst);
   Index j = 0;
-  for (; j + 4 <= a.columns; j += 4) {
-    const Vector4 r = load4(src + j), g = load4(src + a.src_pitch + j), b = load4(src + 2 * a.src_pitch + j);
-    const Vector4 rg = __builtin_shuffle(r, g, Order{0, 4, 1, 5}), gb = __builtin_shuffle(g, b, Order{1, 5, 2, 6}), br = __builtin_shuffle(b, r, Order{2, 7, 3, 3});
-    const Vector4 out[3] = {__builtin_shuffle(rg, __builtin_shuffle(b, r, Order{0, 5, 0, 5}), Order{0, 1, 4, 5}),
-                            __builtin_shuffle(gb, __builtin_shuffle(r, g, Order{2, 6, 2, 6}), Order{0, 1, 4, 5}),
-                            __builtin_shuffle(br, __builtin_shuffle(g, b, Order{3, 7, 3, 7}), Order{0, 1, 4, 5})};
-    __builtin_memcpy(dst + 3 * j, out, sizeof out);
+  for (; j + 8 <= a.columns; j += 8) {
+    Vector8 r, g, b;
+    __builtin_memcpy(&r, src + j, sizeof r);
+    __builtin_memcpy(&g, src + a.src_pitch + j, sizeof g);
+    __builtin_memcpy(&b, src + 2 * a.src_pitch + j, sizeof b);
+    r = __builtin_shuffle(r, Order8{0, 3, 6, 1, 4, 7, 2, 5});
+    g = __builtin_shuffle(g, Order8{5, 0, 3, 6, 1, 4, 7, 2});
+    b = __builtin_shuffle(b, Order8{2, 5, 0, 3, 6, 1, 4, 7});
+    const Vector8 first = __builtin_shuffle(__builtin_shuffle(r, g, Order8{0, 9, 2, 3, 12, 5, 6, 15}), b, Order8{0, 1, 10, 3, 4, 13, 6, 7});
+    const Vector8 second = __builtin_shuffle(__builtin_shuffle(b, r, Order8{0, 9, 2, 3, 12, 5, 6, 15}), g, Order8{0, 1, 10, 3, 4, 13, 6, 7});
+    const Vector8 third = __builtin_shuffle(__builtin_shuffle(g, b, Order8{0, 9, 2, 3, 12, 5, 6, 15}), r, Order8{0, 1, 10, 3, 4, 13, 6, 7});
+    __builtin_memcpy(dst + 3 * j, &first, sizeof first);
+    __builtin_memcpy(dst + 3 * j + 8, &second, sizeof second);
+    __builtin_memcpy(dst + 3 * j + 16, &third, sizeof third);
   }
   for (; j < a.columns; ++j) {
     for (Index i = 0; i < 3; ++i) __builtin_memcpy(dst + 3 * j + i, src + i * a.src_pitch + j, 4);

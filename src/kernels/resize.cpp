@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One output row of a resize: a weighted sum of 1, 2×2 or 4×4 pixels, channels in the lanes.
+// One output row of a resize: a weighted sum of 1, 2×2 or 4×4 pixels, channels in the lanes; or of two whole lines.
 #include "kernels/level.h"
 #include "simd/simd.h"
 
@@ -48,5 +48,12 @@ SACCADE_INLINE void row(const ResizeArgs& a) {
 void resize_nearest_row(const ResizeArgs& a) { row<1>(a); }
 void resize_linear_row(const ResizeArgs& a) { row<2>(a); }
 void resize_cubic_row(const ResizeArgs& a) { row<4>(a); }
+
+void mix_rows(const MixArgs& a) {
+  const F w0 = splat(a.weights[0]), w1 = splat(a.weights[1]);
+  Index i = 0;
+  for (; i + kLanes <= a.n; i += kLanes) store(a.out + i, mul_add(load(a.rows[1] + i), w1, load(a.rows[0] + i) * w0));
+  if (i < a.n) store_n(a.out + i, mul_add(load_n(a.rows[1] + i, a.n - i), w1, load_n(a.rows[0] + i, a.n - i) * w0), a.n - i);
+}
 
 }  // namespace saccade::kernels::SACCADE_ISA

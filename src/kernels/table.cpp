@@ -27,6 +27,7 @@ constexpr KernelTable kTable = {
     .resize_nearest_row = resize_nearest_row,
     .resize_linear_row = resize_linear_row,
     .resize_cubic_row = resize_cubic_row,
+    .mix_rows = mix_rows,
     .unary = unary,
     .binary = binary,
     .compare = compare,

@@ -220,6 +220,14 @@ struct ResizeArgs {
   Lanes lanes = Lanes::masked;
 };
 
+/// out[i] = weights[0]·rows[0][i] + weights[1]·rows[1][i]: a linear resize across lines.
+struct MixArgs {
+  const float* rows[2] = {};
+  float weights[2] = {};
+  Index n = 0;
+  float* out = nullptr;
+};
+
 // ---- rows of numbers -----------------------------------------------------------------------------------------------
 
 /// out[r][i] = fn(in[r][i]); in place is fine.
@@ -419,6 +427,7 @@ struct KernelTable {
   void (*resize_nearest_row)(const ResizeArgs&);
   void (*resize_linear_row)(const ResizeArgs&);
   void (*resize_cubic_row)(const ResizeArgs&);
+  void (*mix_rows)(const MixArgs&);
 
   void (*unary)(const UnaryArgs&);
   void (*binary)(const BinaryArgs&);

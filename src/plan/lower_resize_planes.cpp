@@ -78,22 +78,17 @@ class PlanarResizeStep final : public Step {
     run.k.transpose(t);
   }
 
-  // Output row y of a plane: a row of one pixel with as many channels as the plane has columns.
+  // Output row y of a plane.
   void mean(const Run& run, Index plane, Index y, float* to) const {
-    constexpr std::int32_t kSame[2] = {0, 0};
-    constexpr float kHalves[2] = {0.5f, 0.5f};
-    kernels::ResizeArgs a;
-    a.columns = kSame;
-    a.column_weights = kHalves;
-    a.channels = wide.dims[3];
-    a.out_width = 1;
+    kernels::MixArgs a;
     for (std::size_t t = 0; t < 2; ++t) {
       const std::size_t at = static_cast<std::size_t>(y) * 2 + t;
       a.rows[t] = run.floats(wide) + plane * wide.strides[1] + lines.positions[at] * wide.dims[3];
-      a.row_weights[t] = lines.weights[at];
+      a.weights[t] = lines.weights[at];
     }
+    a.n = wide.dims[3];
     a.out = to;
-    run.k.resize_linear_row(a);
+    run.k.mix_rows(a);
   }
 };
 

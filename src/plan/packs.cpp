@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/hash.h"
 
 namespace saccade::plan {
@@ -105,6 +106,7 @@ Tensor PackStore::get(const Tensor& constant, const std::string& key, std::int64
     unverified_.erase(doubtful);
   }
   auto packed = shared_packs().get(constant, key, floats, pack, *memory_);
+  FileBytes::unload(constant.raw(), constant.size_bytes());
   ++packed_here_;
   return *entries_.emplace(name, Entry{constant, std::move(packed)}).first->second.packed;
 }
