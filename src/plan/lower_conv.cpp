@@ -207,6 +207,7 @@ std::unique_ptr<DenseStep> make_dense(Lowering& l, const Tensor& weights, Place 
   if (other.valid()) {
     step->other = sliced(other, 1, other.dims[1] == 1 ? 0 : group.o_begin, other.dims[1] == 1 ? 1 : group.o);
     step->reads.push_back(step->other);
+    step->overwritable = step->other;  // a tile adds it to its sums before it stores them
   }
   step->in = in;
   step->out = out;

@@ -190,6 +190,7 @@ bool lower_region(Lowering& l, const Node& node) {
     step->scratch_bytes = step->scratch();
     step->reads = {image};
     if (other.valid()) step->reads.push_back(other);
+    step->overwritable = step->project->overwritable;
     step->writes = {out};
     emit_convolution(l, whole, std::move(step));
   });

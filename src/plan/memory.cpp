@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory planner: lives of buffers from the steps that touch them, then greedy placement by size.
+// The memory planner: lives of buffers from the steps that touch them, which of them are written over others, then greedy placement.
 #include <algorithm>
 
 #include "base/error.h"
@@ -12,43 +12,42 @@ constexpr std::size_t kAlign = 64;
 // kernels may read or write whole vectors past the end of a row
 constexpr std::size_t kSlack = 64;
 
-std::size_t lower_bound_bytes(const Plan& plan, const std::vector<BufferId>& items) {
-  std::vector<std::size_t> alive(plan.steps.size() + 1, 0);
-  for (BufferId id : items) {
-    const Buffer& b = plan.buffers[static_cast<std::size_t>(id)];
-    for (int s = b.first; s <= b.last; ++s) alive[static_cast<std::size_t>(s)] += b.bytes;
-  }
+// Buffers that share memory, one written over the other, and when any of them is alive.
+struct Piece {
+  std::size_t bytes = 0, offset = 0;
+  int first = -1, last = -1;
+};
+
+std::size_t lower_bound_bytes(const std::vector<Piece>& pieces, std::size_t steps) {
+  std::vector<std::size_t> alive(steps + 1, 0);
+  for (const Piece& p : pieces)
+    for (int s = p.first; s <= p.last; ++s) alive[static_cast<std::size_t>(s)] += p.bytes;
   return *std::max_element(alive.begin(), alive.end());
 }
 
-std::size_t place_greedily(Plan& plan, const std::vector<BufferId>& ordered) {
-  std::vector<BufferId> placed;
+std::size_t place_greedily(const std::vector<Piece*>& ordered) {
+  std::vector<const Piece*> placed;
   std::size_t total = 0;
-  for (BufferId id : ordered) {
-    Buffer& b = plan.buffers[static_cast<std::size_t>(id)];
-    std::size_t offset = 0;
+  for (Piece* p : ordered) {
+    p->offset = 0;
     // `placed` is kept sorted by offset: the first gap that is wide enough wins
-    for (BufferId other_id : placed) {
-      const Buffer& other = plan.buffers[static_cast<std::size_t>(other_id)];
-      if (other.last < b.first || b.last < other.first) continue;
-      if (offset + b.bytes <= other.offset) break;
-      offset = std::max(offset, other.offset + other.bytes);
+    for (const Piece* other : placed) {
+      if (other->last < p->first || p->last < other->first) continue;
+      if (p->offset + p->bytes <= other->offset) break;
+      p->offset = std::max(p->offset, other->offset + other->bytes);
     }
-    b.offset = offset;
-    total = std::max(total, offset + b.bytes);
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), offset,
-                                   [&](std::size_t o, BufferId p) { return o < plan.buffers[static_cast<std::size_t>(p)].offset; }),
-                  id);
+    total = std::max(total, p->offset + p->bytes);
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), p->offset, [](std::size_t offset, const Piece* q) { return offset < q->offset; }), p);
   }
   return total;
 }
 
-}  // namespace
+Buffer& buffer_of(Plan& plan, const Place& p) { return plan.buffers[static_cast<std::size_t>(p.buffer)]; }
 
-void plan_memory(Plan& plan) {
+void find_lives(Plan& plan) {
   for (std::size_t s = 0; s < plan.steps.size(); ++s) {
     const auto touch = [&](const Place& p) {
-      Buffer& b = plan.buffers[static_cast<std::size_t>(p.buffer)];
+      Buffer& b = buffer_of(plan, p);
       if (b.first < 0) b.first = static_cast<int>(s);
       b.last = static_cast<int>(s);
     };
@@ -56,25 +55,59 @@ void plan_memory(Plan& plan) {
     for (const Place& p : plan.steps[s]->writes) touch(p);
   }
   // an output that aliases an arena buffer is read after the last step
-  for (const Place& p : plan.outputs) plan.buffers[static_cast<std::size_t>(p.buffer)].last = static_cast<int>(plan.steps.size());
-  std::vector<BufferId> items;
-  for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
+  for (const Place& p : plan.outputs) buffer_of(plan, p).last = static_cast<int>(plan.steps.size());
+}
+
+// Whether the step's first output takes the place of the input that it may be written over: nothing else is in the memory of either.
+bool works_in_place(Plan& plan, int index, const Step& step) {
+  const Place& from = step.overwritable;
+  if (!from.valid() || step.writes.size() != 1) return false;
+  const Place& to = step.writes.front();
+  const Buffer &old = buffer_of(plan, from), &fresh = buffer_of(plan, to);
+  return old.kind == Buffer::Kind::arena && fresh.kind == Buffer::Kind::arena && from.buffer != to.buffer && old.last == index && fresh.first == index &&
+         from.type == to.type && from.offset == to.offset && from.dims == to.dims && from.strides == to.strides &&
+         std::count_if(step.reads.begin(), step.reads.end(), [&](const Place& p) { return p.buffer == from.buffer; }) == 1 &&
+         std::none_of(step.reads.begin(), step.reads.end(), [&](const Place& p) { return p.buffer == to.buffer; });
+}
+
+}  // namespace
+
+void plan_memory(Plan& plan) {
+  find_lives(plan);
+  for (std::size_t s = 0; s < plan.steps.size(); ++s)
+    if (const Step& step = *plan.steps[s]; works_in_place(plan, static_cast<int>(s), step)) buffer_of(plan, step.writes.front()).over = step.overwritable.buffer;
+
+  std::vector<std::size_t> piece_of(plan.buffers.size());
+  std::vector<Piece> pieces;
+  std::vector<std::size_t> by_birth;
+  for (std::size_t i = 0; i < plan.buffers.size(); ++i)
+    if (plan.buffers[i].kind == Buffer::Kind::arena && plan.buffers[i].first >= 0) by_birth.push_back(i);
+  // what is written over is born before
+  std::stable_sort(by_birth.begin(), by_birth.end(), [&](std::size_t a, std::size_t b) { return plan.buffers[a].first < plan.buffers[b].first; });
+  for (std::size_t i : by_birth) {
     Buffer& b = plan.buffers[i];
-    if (b.kind != Buffer::Kind::arena || b.first < 0) continue;
     b.bytes = (b.bytes + kSlack + kAlign - 1) / kAlign * kAlign;
-    items.push_back(static_cast<BufferId>(i));
+    if (b.over < 0) pieces.push_back({0, 0, b.first, b.last});
+    piece_of[i] = b.over < 0 ? pieces.size() - 1 : piece_of[static_cast<std::size_t>(b.over)];
+    Piece& piece = pieces[piece_of[i]];
+    piece.bytes = std::max(piece.bytes, b.bytes);
+    piece.last = std::max(piece.last, b.last);
   }
   plan.arena_bytes = plan.arena_lower_bound = 0;
-  if (items.empty()) return;
-  plan.arena_lower_bound = lower_bound_bytes(plan, items);
-  const auto size_of = [&](BufferId id) { return plan.buffers[static_cast<std::size_t>(id)].bytes; };
-  const auto first_of = [&](BufferId id) { return plan.buffers[static_cast<std::size_t>(id)].first; };
-  std::stable_sort(items.begin(), items.end(), [&](BufferId a, BufferId b) { return size_of(a) > size_of(b); });
-  const std::size_t by_size = place_greedily(plan, items);
-  auto by_time = items;
-  std::stable_sort(by_time.begin(), by_time.end(), [&](BufferId a, BufferId b) { return first_of(a) < first_of(b); });
-  plan.arena_bytes = place_greedily(plan, by_time);
-  if (by_size <= plan.arena_bytes) plan.arena_bytes = place_greedily(plan, items);
+  if (pieces.empty()) return;
+  plan.arena_lower_bound = lower_bound_bytes(pieces, plan.steps.size());
+  std::vector<Piece*> ordered;
+  for (Piece& p : pieces) ordered.push_back(&p);
+  plan.arena_bytes = place_greedily(ordered);  // as they are born
+  auto by_size = ordered;
+  std::stable_sort(by_size.begin(), by_size.end(), [](const Piece* a, const Piece* b) { return a->bytes > b->bytes; });
+  const std::size_t otherwise = place_greedily(by_size);
+  if (otherwise < plan.arena_bytes) {
+    plan.arena_bytes = otherwise;
+  } else {
+    place_greedily(ordered);
+  }
+  for (std::size_t i : by_birth) plan.buffers[i].offset = pieces[piece_of[i]].offset;
 }
 
 }  // namespace saccade::plan

@@ -28,6 +28,7 @@ struct Buffer {
   int index = -1;           ///< which graph input or output
   Tensor constant;          ///< Kind::constant
   int first = -1, last = -1;  ///< steps between which it is alive (arena)
+  BufferId over = -1;       ///< the buffer that it is written over, in the same memory (arena)
   std::size_t offset = 0;   ///< in the arena
 };
 
@@ -66,6 +67,9 @@ class Step {
   bool exact_denormals = false;  ///< must not run under flush-to-zero
   std::size_t scratch_bytes = 0; ///< memory that each thread needs while the step runs
   std::vector<Place> reads, writes;
+  /// The input that the first output may be written over where nobody needs it any more: each of its elements is read before that one of
+  /// the output is written, by the thread that writes it. An invalid place: there is none.
+  Place overwritable;
 };
 
 /// Immutable after planning; any number of requests may run it at once, each with an arena of its own.
@@ -84,7 +88,8 @@ struct Plan {
 /// The steps with kernels and places, the buffers, the arena: for people and tests.
 std::string print(const Plan& plan);
 
-/// Assigns arena offsets: greedy by size, at the lowest offset that is free over the buffer's life (Pisarchyk & Lee 2020).
+/// Assigns arena offsets: outputs go over inputs that a step is the last to need, where it can work in place; what shares memory so is
+/// placed as one, greedily by size at the lowest offset that is free over its life (Pisarchyk & Lee 2020).
 void plan_memory(Plan& plan);
 
 }  // namespace saccade::plan
