@@ -64,8 +64,13 @@ void fill_strip(const DenseArgs& a, Index m_begin, Index rows, Strip& s) {
   for (Index done = 0; done < rows;) {  // one line, or its part in the strip, at a time
     const Index line = (m_begin + done) / width, x0 = (m_begin + done) % width;
     const Index count = smaller(rows - done, width - x0);
-    float* out = a.out + line * a.out_line_pitch + x0 * a.out_pitch;
-    for (Index i = 0; i < count; ++i) s.out[done + i] = out + i * a.out_pitch;
+    if (a.out_lines) {
+      float* const out = a.out + a.out_lines[line];
+      for (Index i = 0; i < count; ++i) s.out[done + i] = out + a.out_columns[x0 + i];
+    } else {
+      float* const out = a.out + line * a.out_line_pitch + x0 * a.out_pitch;
+      for (Index i = 0; i < count; ++i) s.out[done + i] = out + i * a.out_pitch;
+    }
     if (e.combine != Combine::none) {
       const float* other = e.other + line * e.other_line_pitch + x0 * e.other_pitch;
       for (Index i = 0; i < count; ++i) s.other[done + i] = other + i * e.other_pitch;

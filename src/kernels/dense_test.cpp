@@ -234,6 +234,48 @@ TEST_P(DenseTest, TwoLevels) {
   }
 }
 
+// Single pixels read from and put to places of their own: an image taken apart into 2×2 patches, and the reverse on the other side.
+TEST_P(DenseTest, PixelsAnywhere) {
+  const Index h = 6, w = 10;
+  for (const Index n : {Index{7}, Index{24}, Index{40}}) {
+    const Index k = 10, pitch = rounded_up(n, 16);
+    std::mt19937 random(3);
+    Floats in(h * w * k), out(h * w * pitch), other(h * w * n);
+    in.fill(random);
+    other.fill(random);
+    const std::vector<float> weights = numbers(static_cast<std::size_t>(n * k), 7);
+    Floats packed = pack(weights, n, 1, 1, k);
+    std::vector<std::int32_t> from_y, from_x, to_y, to_x;
+    const auto offset = [](Index v) { return static_cast<std::int32_t>(v); };
+    for (Index y = 0; y < h; ++y) {
+      from_y.push_back(offset((h - 1 - y) * w * k));
+      to_y.push_back(offset((y % 2 * 2 * (h / 2 * w / 2) + y / 2 * (w / 2)) * pitch));
+    }
+    for (Index x = 0; x < w; ++x) {
+      from_x.push_back(offset((x + 3) % w * k));
+      to_x.push_back(offset((x % 2 * (h / 2 * w / 2) + x / 2) * pitch));
+    }
+    const DenseArgs args{.rows = {.base = in.data(), .y = from_y.data(), .x = from_x.data()}, .width = w, .k = k, .n = n, .weights = packed.data(), .out = out.data(),
+                         .out_lines = to_y.data(), .out_columns = to_x.data(),
+                         .epilogue = {.combine = Combine::add, .other = other.data(), .other_pitch = n, .other_line_pitch = w * n}};
+    table().dense(args, {0, 13, 0, n});
+    table().dense(args, {13, h * w, 0, n});
+    for (Index y = 0; y < h; ++y) {
+      for (Index x = 0; x < w; ++x) {
+        const auto *const row = in.data() + from_y[static_cast<std::size_t>(y)] + from_x[static_cast<std::size_t>(x)];
+        const auto *const result = out.data() + to_y[static_cast<std::size_t>(y)] + to_x[static_cast<std::size_t>(x)];
+        for (Index j = 0; j < n; ++j) {
+          double v = other[(y * w + x) * n + j];
+          for (Index c = 0; c < k; ++c) v += double{row[c]} * weights[static_cast<std::size_t>(j * k + c)];
+          expect_close(v, result[j], k, "pixels");
+        }
+        for (Index j = n; j < pitch; ++j) EXPECT_TRUE(std::isnan(result[j]));
+      }
+    }
+    EXPECT_TRUE(out.guards_intact());
+  }
+}
+
 TEST_P(DenseTest, ChannelBlockedOutput) {
   const Index m = 9, k = 12, n = 48, block = 16 * 20;
   std::mt19937 random(3);

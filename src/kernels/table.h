@@ -103,6 +103,9 @@ struct DenseArgs {
   Index out_pitch = 0;
   Index out_line_pitch = 0;
   Index out_block_pitch = 16;      ///< from one group of 16 channels to the next; not 16 in channel-blocked line buffers
+  /// Where no pitches say where pixels go: row m = out + out_lines[m / width] + out_columns[m % width]. Both or neither.
+  const std::int32_t* out_lines = nullptr;
+  const std::int32_t* out_columns = nullptr;
   Lanes lanes = Lanes::masked;
   Epilogue epilogue;
   Index cache_bytes = 256 * 1024;  ///< share of the second-level cache that a strip of the left side may take

@@ -35,8 +35,11 @@ struct PlacedConvolution {
   Convolution conv;
   Place in, out, other;  ///< as images with contiguous channels
   kernels::Epilogue epilogue;
+  std::optional<Pixels> write;  ///< where the pixels of `out` belong, if not one after the other
 };
 PlacedConvolution placed(Lowering& l, const Convolution& conv);
+/// The same for one that reads `in`, and whose output may go where the movers behind it would take it.
+PlacedConvolution placed_behind(Lowering& l, const Convolution& conv, Place in);
 
 /// Names the step, which runs all of them and knows its kernel and its work, after their chains and emits it.
 void emit_convolutions(Lowering& l, const std::vector<PlacedConvolution>& convolutions, std::unique_ptr<Step> step);

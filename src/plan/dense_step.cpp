@@ -40,6 +40,22 @@ void DenseStep::use_offsets(Index kh, Index kw) {
   args.rows.zeros = zeros.data<float>();
 }
 
+void DenseStep::read(const Pixels& pixels) {
+  y_offsets = pixels.lines;
+  x_offsets = pixels.columns;
+  use_offsets(1, 1);
+  args.width = static_cast<Index>(x_offsets.size());
+}
+
+void DenseStep::write(const Pixels& pixels) {
+  out_lines = pixels.lines;
+  out_columns = pixels.columns;
+  args.out_lines = out_lines.data();
+  args.out_columns = out_columns.data();
+  args.width = static_cast<Index>(out_columns.size());
+  overwritable = {};  // the sums stand elsewhere than what is added to them
+}
+
 Tensor pack_dense(Lowering& l, const Tensor& source, const kernels::DensePack& form, Index k_total, const std::string& key) {
   const kernels::DenseShape shape = l.k.dense_shape(k_total, form.n);
   return l.packs.get(source, fmt::format("{}/dense{}/{}", l.k.isa, shape.nr, key), shape.packed_floats, [&](float* dst) {

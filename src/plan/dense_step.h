@@ -7,6 +7,7 @@
 
 #include "plan/lowering.h"
 #include "plan/parallel.h"
+#include "plan/pixels.h"
 
 namespace saccade::plan {
 
@@ -60,7 +61,8 @@ void cut_product(const Run& run, const ProductSize& p, double work, F&& fn) {
 class DenseStep final : public Step {
  public:
   kernels::DenseArgs args;
-  std::vector<std::int32_t> y_offsets, x_offsets;  // what args.rows points to
+  std::vector<std::int32_t> y_offsets, x_offsets;     // what args.rows points to
+  std::vector<std::int32_t> out_lines, out_columns;   // what args points to
   Tensor zeros, weights;
   Place in, out, other;
   Index batch = 1, m = 0, nr = 16;
@@ -71,6 +73,10 @@ class DenseStep final : public Step {
   Index panels() const { return (args.n + nr - 1) / nr; }
   /// Takes the offset tables as the image rows of args; `kh`·`kw` taps of args.k floats.
   void use_offsets(Index kh, Index kw);
+  /// From one pixel to one pixel of a single image: takes them from where they lie, in the buffer of `in`.
+  void read(const Pixels& pixels);
+  /// Puts the pixels of a single image where they belong, in the buffer of `out`.
+  void write(const Pixels& pixels);
 };
 
 /// The packed form of `source`, kept under `key`.

@@ -286,14 +286,27 @@ std::optional<Convolution> convolution_of(Lowering& l, const Node& node, bool al
 
 Place Convolution::input_place(Lowering& l) const { return as_image(merges_taps() ? l.place(input) : l.contiguous_along(input, 1)); }
 
-PlacedConvolution placed(Lowering& l, const Convolution& conv) {
-  PlacedConvolution p{conv, conv.input_place(l), {}, {}, l.epilogue(conv.chain)};
+namespace {
+
+PlacedConvolution placed_from(Lowering& l, const Convolution& conv, Place in) {
+  PlacedConvolution p{conv, std::move(in), {}, {}, l.epilogue(conv.chain), {}};
   if (conv.chain.other.valid()) {
     p.other = as_image(l.contiguous_along(conv.chain.other, 1));
     p.epilogue.other_pitch = pixel(p.other);
     p.epilogue.other_line_pitch = line(p.other);
   }
   p.out = as_image(l.destination_along(conv.chain.result, 1));
+  return p;
+}
+
+}  // namespace
+
+PlacedConvolution placed(Lowering& l, const Convolution& conv) { return placed_from(l, conv, conv.input_place(l)); }
+
+PlacedConvolution placed_behind(Lowering& l, const Convolution& conv, Place in) {
+  PlacedConvolution p = placed_from(l, conv, std::move(in));
+  p.write = destination_behind(l, conv.chain.result, p.out);
+  if (p.write) p.out = p.write->memory;
   return p;
 }
 
@@ -314,6 +327,15 @@ bool lower_conv(Lowering& l, const Node& node) {
   const bool winograd = winograd_wins(l, node, found->g, found->groups);
   if (lower_siblings(l, *found, winograd)) return true;
   l.defer(found->chain, [&l, conv = *found, winograd] {
+    if (conv.pointwise() && !winograd) {
+      const Pixels* pixels = l.pixels(conv.input);
+      const std::optional<Pixels> read = pixels != nullptr ? std::optional(*pixels) : std::nullopt;
+      const PlacedConvolution p = placed_behind(l, conv, read ? read->memory : conv.input_place(l));
+      auto step = make_dense(l, conv.weights, p.in, p.out, p.other, conv.g, {0, 0, conv.g.c, 0, conv.g.o}, p.epilogue);
+      if (read) step->read(*read);
+      if (p.write) step->write(*p.write);
+      return emit_convolution(l, conv.chain, std::move(step));
+    }
     const PlacedConvolution p = placed(l, conv);
     if (conv.depthwise()) return emit_convolution(l, conv.chain, make_depthwise(l, conv.weights, p.in, p.out, p.other, conv.g, p.epilogue));
     if (winograd) return lower_winograd(l, {p});

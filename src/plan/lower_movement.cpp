@@ -4,11 +4,14 @@
 
 #include "base/error.h"
 #include "ops/concat.h"
+#include "ops/convolution.h"
 #include "ops/inference.h"
 #include "ops/pad.h"
 #include "ops/slice.h"
 #include "plan/lower.h"
 #include "plan/parallel.h"
+#include "plan/pixels.h"
+#include "plan/ring.h"
 #include "plan/steps.h"
 
 namespace saccade::plan {
@@ -68,7 +71,39 @@ bool reshape_and_split(Lowering& l, const Node& node, const Place& in, const Sha
   return true;
 }
 
-// The value under another shape: a view, or one copy into an order in which the shape is one.
+// One copy into an order in which the shape is a view.
+void reshape_by_copy(Lowering& l, const Node& node, const Place& in) {
+  const ValueId out = node.outputs[0];
+  const Shape dims = l.shape(out);
+  const Shape fine = common_refinement(in.dims, dims);
+  const auto from = fine.empty() ? std::nullopt : view_strides(in.dims, in.strides, fine);
+  if (from && reshape_and_split(l, node, in, fine, *from)) return;
+  const Place to = l.destination(out);
+  // the copy runs over the input's shape, if the target reads as one
+  if (auto strides = view_strides(dims, to.strides, in.dims)) {
+    l.copy(in, {to.buffer, to.type, to.offset, in.dims, std::move(*strides)}, node.name, "reshape");
+    return;
+  }
+  // or over the target's shape, with the input split at the common borders
+  if (const auto onto = from ? view_strides(dims, to.strides, fine) : std::nullopt) {
+    l.copy({in.buffer, in.type, in.offset, fine, *from}, {to.buffer, to.type, to.offset, fine, *onto}, node.name, "reshape");
+    return;
+  }
+  const Place dense = l.dense(node.inputs[0]);
+  l.copy({dense.buffer, dense.type, dense.offset, dims, dense_strides(dims)}, to, node.name, "reshape");
+}
+
+// Whether nothing but a convolution of single pixels reads the value, which can do so wherever they lie.
+bool feeds_pointwise(const Lowering& l, ValueId value) {
+  const Node* user = only_user(l, value);
+  const auto* op = user == nullptr ? nullptr : user->op.as<ops::Convolution>();
+  if (op == nullptr || l.graph.is_output(value)) return false;
+  const Shape weights = l.shape(user->inputs[1]);
+  const auto one = [](std::int64_t n) { return n == 1; };
+  return std::all_of(weights.begin() + 2, weights.end(), one) && std::all_of(op->window.strides.begin(), op->window.strides.end(), one);
+}
+
+// The value under another shape: a view, or a copy.
 bool reshape(Lowering& l, const Node& node) {
   const ValueId out = node.outputs[0];
   const Shape dims = l.shape(out);
@@ -77,22 +112,11 @@ bool reshape(Lowering& l, const Node& node) {
     l.alias(out, {in.buffer, in.type, in.offset, dims, std::move(*strides)});
     return true;
   }
-  const Shape fine = common_refinement(in.dims, dims);
-  const auto from = fine.empty() ? std::nullopt : view_strides(in.dims, in.strides, fine);
-  if (from && reshape_and_split(l, node, in, fine, *from)) return true;
-  const Place to = l.destination(out);
-  // the copy runs over the input's shape, if the target reads as one
-  if (auto strides = view_strides(dims, to.strides, in.dims)) {
-    l.copy(in, {to.buffer, to.type, to.offset, in.dims, std::move(*strides)}, node.name, "reshape");
-    return true;
-  }
-  // or over the target's shape, with the input split at the common borders
-  if (const auto onto = from ? view_strides(dims, to.strides, fine) : std::nullopt) {
-    l.copy({in.buffer, in.type, in.offset, fine, *from}, {to.buffer, to.type, to.offset, fine, *onto}, node.name, "reshape");
-    return true;
-  }
-  const Place dense = l.dense(node.inputs[0]);
-  l.copy({dense.buffer, dense.type, dense.offset, dims, dense_strides(dims)}, to, node.name, "reshape");
+  auto pixels = feeds_pointwise(l, out) ? pixels_of(in, dims) : std::nullopt;
+  if (pixels)
+    l.postpone(out, std::move(*pixels), [&l, &node, in] { reshape_by_copy(l, node, in); });
+  else
+    reshape_by_copy(l, node, in);
   return true;
 }
 

@@ -71,7 +71,12 @@ class RegionStep final : public Step {
         run.k.depthwise_row(d);
       }
       last.rows.base = between;
-      last.out = out + y * line(project->out);
+      if (project->args.out_lines != nullptr) {
+        last.out = out;
+        last.out_lines = project->args.out_lines + y;
+      } else {
+        last.out = out + y * line(project->out);
+      }
       if (other != nullptr && last.epilogue.other_pitch != 0) last.epilogue.other = other + y * line(project->other);
       run.k.dense(last, {0, count * g.ow, 0, last.n});
     }
@@ -173,25 +178,19 @@ bool lower_region(Lowering& l, const Node& node) {
       step->middle->args.in.pitch = 16;
       step->middle->args.in.block_pitch = 16 * g.w;
     }
-    kernels::Epilogue epilogue = l.epilogue(project.chain);
-    Place other;
-    if (project.chain.other.valid()) {
-      other = as_image(l.contiguous_along(project.chain.other, 1));
-      epilogue.other_pitch = pixel(other);
-      epilogue.other_line_pitch = line(other);
-    }
-    const Place out = as_image(l.destination_along(project.chain.result, 1));
     const Index narrow = g.ow * padded(g.c);
     const Place between{image.buffer, ElementType::f32, 0, {g.n, g.c, g.oh, g.ow}, {0, 1, narrow, padded(g.c)}};
-    step->project = make_dense(l, project.weights, between, out, other, project.g, {0, 0, project.g.c, 0, project.g.o}, epilogue);
+    const PlacedConvolution last = placed_behind(l, project, between);
+    step->project = make_dense(l, project.weights, between, last.out, last.other, project.g, {0, 0, project.g.c, 0, project.g.o}, last.epilogue);
+    if (last.write) step->project->write(*last.write);
     step->strip = strip_of(g);
     step->flops += step->middle->flops + step->project->flops;
     step->kernel = "rows: " + stages + step->middle->kernel + " > " + step->project->kernel;
     step->scratch_bytes = step->scratch();
     step->reads = {image};
-    if (other.valid()) step->reads.push_back(other);
+    if (last.other.valid()) step->reads.push_back(last.other);
     step->overwritable = step->project->overwritable;
-    step->writes = {out};
+    step->writes = {last.out};
     emit_convolution(l, whole, std::move(step));
   });
   return true;

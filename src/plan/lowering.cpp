@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "plan/lower.h"
+#include "plan/pixels.h"
 #include "plan/program.h"
 #include "plan/steps.h"
 
@@ -57,6 +58,8 @@ Lowering::Lowering(const graph::Graph& g, Machine& machine, Plan& plan)
     if (wanted && wanted->root.valid()) shared_.insert(root_buffer(wanted->root));
 }
 
+Lowering::~Lowering() = default;
+
 void Lowering::run() {
   const std::vector<NodeId> order = graph.order();
   for (std::size_t i = 0; i < order.size(); ++i) positions_[index_of(order[i])] = i;
@@ -94,6 +97,11 @@ BufferId Lowering::root_buffer(ValueId v) {
 
 const Place& Lowering::place(ValueId v) {
   Place& p = places_[index_of(v)];
+  if (const auto postponed = postponed_.find(v.index); !p.valid() && postponed != postponed_.end()) {
+    const auto copy = std::move(postponed->second.copy);
+    postponed_.erase(postponed);
+    copy();
+  }
   if (!p.valid()) {
     SACCADE_ASSERT(graph.constant(v).defined());
     p = constant(graph.constant(v));
@@ -130,6 +138,15 @@ Place Lowering::destination_along(ValueId v, std::size_t axis) {
 }
 
 void Lowering::alias(ValueId v, Place p) { places_[index_of(v)] = std::move(p); }
+
+void Lowering::postpone(ValueId v, Pixels pixels, std::function<void()> copy) {
+  postponed_.emplace(v.index, Postponed{std::make_unique<Pixels>(std::move(pixels)), std::move(copy)});
+}
+
+const Pixels* Lowering::pixels(ValueId v) const {
+  const auto postponed = postponed_.find(v.index);
+  return postponed == postponed_.end() ? nullptr : postponed->second.pixels.get();
+}
 
 Place Lowering::contiguous_along(ValueId v, std::size_t axis) {
   const Place p = place(v);

@@ -37,6 +37,7 @@ struct Chain {
 };
 
 struct Machine;
+struct Pixels;
 
 /// The store of packed weights, and how many bytes of them the step in the making has taken.
 class Packs {
@@ -58,6 +59,7 @@ class Packs {
 class Lowering {
  public:
   Lowering(const graph::Graph& graph, Machine& machine, Plan& plan);
+  ~Lowering();
   /// Fills the plan.
   void run();
 
@@ -75,6 +77,10 @@ class Lowering {
   Place destination_along(graph::ValueId value, std::size_t axis);
   /// The value is a view of memory that exists already.
   void alias(graph::ValueId value, Place place);
+  /// The value gets its place by `copy`, which emits a step, when somebody asks for the place: who reads `pixels` need not.
+  void postpone(graph::ValueId value, Pixels pixels, std::function<void()> copy);
+  /// The pixels of a postponed value that has no place yet; else null.
+  const Pixels* pixels(graph::ValueId value) const;
   /// The value with dimension `axis` contiguous (stride 1), through a copy if need be.
   Place contiguous_along(graph::ValueId value, std::size_t axis);
   /// The value row-major without gaps, through a copy if need be.
@@ -102,6 +108,8 @@ class Lowering {
   void defer(const Chain& chain, std::function<void()> lower) { defer(chain.nodes, chain.nodes.back(), std::move(lower)); }
   /// Lowers the nodes, one of which is being lowered now, when `last` is reached.
   void defer(const std::vector<graph::NodeId>& nodes, graph::NodeId last, std::function<void()> lower);
+  /// The node is lowered with the one in the making.
+  void absorb(graph::NodeId node) { absorbed_[static_cast<std::size_t>(node.index)] = 1; }
   /// Whether the node is lowered with an earlier one.
   bool absorbed(graph::NodeId node) const { return absorbed_[static_cast<std::size_t>(node.index)] != 0; }
   /// When the node is reached; what it makes exists from then on.
@@ -128,6 +136,11 @@ class Lowering {
   std::vector<BufferId> output_buffers_;
   std::set<BufferId> shared_;                         // several values, or views of them, are written there
   std::map<std::pair<std::int32_t, int>, Place> converted_;  // copies by value and innermost axis, -1: row-major
+  struct Postponed {
+    std::unique_ptr<Pixels> pixels;
+    std::function<void()> copy;
+  };
+  std::unordered_map<std::int32_t, Postponed> postponed_;  // by value
   std::vector<char> absorbed_;  // node is part of a chain of an earlier node
   std::vector<std::size_t> positions_;                                // of nodes, in the graph's order
   std::unordered_map<std::int32_t, std::function<void()>> deferred_;  // by the last node of a chain
