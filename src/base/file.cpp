@@ -67,7 +67,8 @@ std::vector<bool> of_file(std::uintptr_t begin, std::size_t pages, std::size_t p
   const int fd = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   if (fd < 0) return {};
   const std::size_t bytes = pages * sizeof(std::uint64_t);
-  const bool complete = ::pread(fd, entries.data(), bytes, static_cast<off_t>(begin / page * sizeof(std::uint64_t))) == static_cast<ssize_t>(bytes);
+  const bool complete =
+      ::pread(fd, entries.data(), bytes, static_cast<off_t>(begin / page * sizeof(std::uint64_t))) == static_cast<ssize_t>(bytes);
   ::close(fd);
   if (!complete) return {};
   std::vector<bool> clean(pages);

@@ -255,15 +255,21 @@ TEST_P(DenseTest, PixelsAnywhere) {
       from_x.push_back(offset((x + 3) % w * k));
       to_x.push_back(offset((x % 2 * (h / 2 * w / 2) + x / 2) * pitch));
     }
-    const DenseArgs args{.rows = {.base = in.data(), .y = from_y.data(), .x = from_x.data()}, .width = w, .k = k, .n = n, .weights = packed.data(), .out = out.data(),
-                         .out_lines = to_y.data(), .out_columns = to_x.data(),
+    const DenseArgs args{.rows = {.base = in.data(), .y = from_y.data(), .x = from_x.data()},
+                         .width = w,
+                         .k = k,
+                         .n = n,
+                         .weights = packed.data(),
+                         .out = out.data(),
+                         .out_lines = to_y.data(),
+                         .out_columns = to_x.data(),
                          .epilogue = {.combine = Combine::add, .other = other.data(), .other_pitch = n, .other_line_pitch = w * n}};
     table().dense(args, {0, 13, 0, n});
     table().dense(args, {13, h * w, 0, n});
     for (Index y = 0; y < h; ++y) {
       for (Index x = 0; x < w; ++x) {
-        const auto *const row = in.data() + from_y[static_cast<std::size_t>(y)] + from_x[static_cast<std::size_t>(x)];
-        const auto *const result = out.data() + to_y[static_cast<std::size_t>(y)] + to_x[static_cast<std::size_t>(x)];
+        const auto* const row = in.data() + from_y[static_cast<std::size_t>(y)] + from_x[static_cast<std::size_t>(x)];
+        const auto* const result = out.data() + to_y[static_cast<std::size_t>(y)] + to_x[static_cast<std::size_t>(x)];
         for (Index j = 0; j < n; ++j) {
           double v = other[(y * w + x) * n + j];
           for (Index c = 0; c < k; ++c) v += double{row[c]} * weights[static_cast<std::size_t>(j * k + c)];

@@ -85,7 +85,8 @@ void interleave3(const TransposeArgs& a) {
     g = __builtin_shuffle(g, Order8{5, 0, 3, 6, 1, 4, 7, 2});
     b = __builtin_shuffle(b, Order8{2, 5, 0, 3, 6, 1, 4, 7});
     const Vector8 first = __builtin_shuffle(__builtin_shuffle(r, g, Order8{0, 9, 2, 3, 12, 5, 6, 15}), b, Order8{0, 1, 10, 3, 4, 13, 6, 7});
-    const Vector8 second = __builtin_shuffle(__builtin_shuffle(b, r, Order8{0, 9, 2, 3, 12, 5, 6, 15}), g, Order8{0, 1, 10, 3, 4, 13, 6, 7});
+    const Vector8 second =
+        __builtin_shuffle(__builtin_shuffle(b, r, Order8{0, 9, 2, 3, 12, 5, 6, 15}), g, Order8{0, 1, 10, 3, 4, 13, 6, 7});
     const Vector8 third = __builtin_shuffle(__builtin_shuffle(g, b, Order8{0, 9, 2, 3, 12, 5, 6, 15}), r, Order8{0, 1, 10, 3, 4, 13, 6, 7});
     __builtin_memcpy(dst + 3 * j, &first, sizeof first);
     __builtin_memcpy(dst + 3 * j + 8, &second, sizeof second);

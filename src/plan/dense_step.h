@@ -61,8 +61,8 @@ void cut_product(const Run& run, const ProductSize& p, double work, F&& fn) {
 class DenseStep final : public Step {
  public:
   kernels::DenseArgs args;
-  std::vector<std::int32_t> y_offsets, x_offsets;     // what args.rows points to
-  std::vector<std::int32_t> out_lines, out_columns;   // what args points to
+  std::vector<std::int32_t> y_offsets, x_offsets;    // what args.rows points to
+  std::vector<std::int32_t> out_lines, out_columns;  // what args points to
   Tensor zeros, weights;
   Place in, out, other;
   Index batch = 1, m = 0, nr = 16;

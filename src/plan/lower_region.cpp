@@ -181,7 +181,8 @@ bool lower_region(Lowering& l, const Node& node) {
     const Index narrow = g.ow * padded(g.c);
     const Place between{image.buffer, ElementType::f32, 0, {g.n, g.c, g.oh, g.ow}, {0, 1, narrow, padded(g.c)}};
     const PlacedConvolution last = placed_behind(l, project, between);
-    step->project = make_dense(l, project.weights, between, last.out, last.other, project.g, {0, 0, project.g.c, 0, project.g.o}, last.epilogue);
+    step->project =
+        make_dense(l, project.weights, between, last.out, last.other, project.g, {0, 0, project.g.c, 0, project.g.o}, last.epilogue);
     if (last.write) step->project->write(*last.write);
     step->strip = strip_of(g);
     step->flops += step->middle->flops + step->project->flops;

@@ -37,7 +37,9 @@ std::size_t place_greedily(const std::vector<Piece*>& ordered) {
       p->offset = std::max(p->offset, other->offset + other->bytes);
     }
     total = std::max(total, p->offset + p->bytes);
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), p->offset, [](std::size_t offset, const Piece* q) { return offset < q->offset; }), p);
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), p->offset, [](std::size_t offset, const Piece* q) { return offset < q->offset; }),
+        p);
   }
   return total;
 }
@@ -64,8 +66,8 @@ bool works_in_place(Plan& plan, int index, const Step& step) {
   if (!from.valid() || step.writes.size() != 1) return false;
   const Place& to = step.writes.front();
   const Buffer &old = buffer_of(plan, from), &fresh = buffer_of(plan, to);
-  return old.kind == Buffer::Kind::arena && fresh.kind == Buffer::Kind::arena && from.buffer != to.buffer && old.last == index && fresh.first == index &&
-         from.type == to.type && from.offset == to.offset && from.dims == to.dims && from.strides == to.strides &&
+  return old.kind == Buffer::Kind::arena && fresh.kind == Buffer::Kind::arena && from.buffer != to.buffer && old.last == index &&
+         fresh.first == index && from.type == to.type && from.offset == to.offset && from.dims == to.dims && from.strides == to.strides &&
          std::count_if(step.reads.begin(), step.reads.end(), [&](const Place& p) { return p.buffer == from.buffer; }) == 1 &&
          std::none_of(step.reads.begin(), step.reads.end(), [&](const Place& p) { return p.buffer == to.buffer; });
 }
@@ -75,7 +77,8 @@ bool works_in_place(Plan& plan, int index, const Step& step) {
 void plan_memory(Plan& plan) {
   find_lives(plan);
   for (std::size_t s = 0; s < plan.steps.size(); ++s)
-    if (const Step& step = *plan.steps[s]; works_in_place(plan, static_cast<int>(s), step)) buffer_of(plan, step.writes.front()).over = step.overwritable.buffer;
+    if (const Step& step = *plan.steps[s]; works_in_place(plan, static_cast<int>(s), step))
+      buffer_of(plan, step.writes.front()).over = step.overwritable.buffer;
 
   std::vector<std::size_t> piece_of(plan.buffers.size());
   std::vector<Piece> pieces;
@@ -83,7 +86,8 @@ void plan_memory(Plan& plan) {
   for (std::size_t i = 0; i < plan.buffers.size(); ++i)
     if (plan.buffers[i].kind == Buffer::Kind::arena && plan.buffers[i].first >= 0) by_birth.push_back(i);
   // what is written over is born before
-  std::stable_sort(by_birth.begin(), by_birth.end(), [&](std::size_t a, std::size_t b) { return plan.buffers[a].first < plan.buffers[b].first; });
+  std::stable_sort(by_birth.begin(), by_birth.end(),
+                   [&](std::size_t a, std::size_t b) { return plan.buffers[a].first < plan.buffers[b].first; });
   for (std::size_t i : by_birth) {
     Buffer& b = plan.buffers[i];
     b.bytes = (b.bytes + kSlack + kAlign - 1) / kAlign * kAlign;

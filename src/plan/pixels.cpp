@@ -85,7 +85,9 @@ std::optional<Pixels> pixels_of(const Place& place, const Shape& image) {
   auto lines = offsets(fine, *strides, at, image[2]);
   auto columns = lines ? offsets(fine, *strides, at, image[3]) : std::nullopt;
   if (!columns || at != fine.size()) return std::nullopt;
-  return Pixels{{place.buffer, place.type, place.offset, image, {image[2] * image[3] * pitch, 1, image[3] * pitch, pitch}}, std::move(*lines), std::move(*columns)};
+  return Pixels{{place.buffer, place.type, place.offset, image, {image[2] * image[3] * pitch, 1, image[3] * pitch, pitch}},
+                std::move(*lines),
+                std::move(*columns)};
 }
 
 std::optional<Pixels> destination_behind(Lowering& l, ValueId value, const Place& place) {

@@ -21,8 +21,8 @@ struct Pixels {
 /// The place read as an image of these dimensions; none if channels are not contiguous or lines and columns not apart.
 std::optional<Pixels> pixels_of(const Place& place, const Shape& image);
 
-/// Where the pixels of the image `value` belong if the movers behind it, which nothing but them needs, would copy them: in the place of what
-/// these make, which is its destination. The movers count as lowered then. `place` is where the image would lie otherwise.
+/// Where the pixels of the image `value` belong if the movers behind it, which nothing but them needs, would copy them: in the place of
+/// what these make, which is its destination. The movers count as lowered then. `place` is where the image would lie otherwise.
 std::optional<Pixels> destination_behind(Lowering& l, graph::ValueId value, const Place& place);
 
 }  // namespace saccade::plan

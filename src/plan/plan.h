@@ -28,7 +28,7 @@ struct Buffer {
   int index = -1;           ///< which graph input or output
   Tensor constant;          ///< Kind::constant
   int first = -1, last = -1;  ///< steps between which it is alive (arena)
-  BufferId over = -1;       ///< the buffer that it is written over, in the same memory (arena)
+  BufferId over = -1;         ///< the buffer that it is written over, in the same memory (arena)
   std::size_t offset = 0;   ///< in the arena
 };
 

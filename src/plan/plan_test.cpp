@@ -140,8 +140,9 @@ TEST(Plan, PatchesAreUnfoldedAndFoldedWithoutCopies) {
     std::int64_t batch, channels, h, w, ph, pw;
     bool region, copies;
   };
-  for (const Case& q : {Case{1, 16, 8, 12, 2, 2, false, false}, Case{1, 21, 6, 12, 3, 4, false, false}, Case{1, 32, 16, 16, 2, 2, true, false},
-                        Case{1, 1, 4, 6, 2, 3, false, false}, Case{2, 16, 8, 12, 2, 2, false, true}}) {
+  for (const Case& q :
+       {Case{1, 16, 8, 12, 2, 2, false, false}, Case{1, 21, 6, 12, 3, 4, false, false}, Case{1, 32, 16, 16, 2, 2, true, false},
+        Case{1, 1, 4, 6, 2, 3, false, false}, Case{2, 16, 8, 12, 2, 2, false, true}}) {
     const std::int64_t rows = q.h / q.ph, columns = q.w / q.pw;
     const Shape input{q.batch, 8, q.h, q.w};
     Net net;
@@ -233,7 +234,8 @@ TEST(Plan, MapsGoOverTheirLastInput) {
   Net net;
   const ValueId x = net.conv(net.input(input), 16, 3, 1, 1), gate = net.edit(Reduce{ReduceKind::Mean, true}, {x, net.ints({2, 3})});
   const ValueId scaled = net.binary(BinaryKind::Multiply, x, gate);
-  net.output(net.conv(net.binary(BinaryKind::Subtract, net.edit(Select{}, {net.binary(BinaryKind::Less, scaled, gate), scaled, gate}), gate), 4, 1));
+  net.output(net.conv(
+      net.binary(BinaryKind::Subtract, net.edit(Select{}, {net.binary(BinaryKind::Less, scaled, gate), scaled, gate}), gate), 4, 1));
   EXPECT_GE(in_place(net, input), 2);
   expect_parity(net, {random_tensor(input, 5)});
 }

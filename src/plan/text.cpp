@@ -22,7 +22,8 @@ std::string print(const Plan& plan) {
   for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
     const Buffer& b = plan.buffers[i];
     if (b.kind != Buffer::Kind::arena || b.first < 0) continue;
-    text += fmt::format("  b{}: {} bytes at {}, steps {} to {}{}\n", i, b.bytes, b.offset, b.first, b.last, b.over < 0 ? "" : fmt::format(", over b{}", b.over));
+    text += fmt::format("  b{}: {} bytes at {}, steps {} to {}{}\n", i, b.bytes, b.offset, b.first, b.last,
+                        b.over < 0 ? "" : fmt::format(", over b{}", b.over));
   }
   return text;
 }
