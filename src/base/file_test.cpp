@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Files in memory: what is unloaded comes back, what was written stays.
 #include "base/file.h"
 
 #include <gtest/gtest.h>
