@@ -283,7 +283,7 @@ int verb_bench(int argc, char** argv) {
   options.model.add_model(command, ModelOptions::Cuts::also_input_and_output);
   options.model.add_device(command);
   options.model.add_shapes(command);
-  options.model.add_cache(command);
+  options.model.add_compiling(command);
   command.add("--threads", options.threads, "threads in all; 0: as many as affinity and quota allow").value("N").range(0, 4096).show_default();
   command.add("--time", options.seconds, "seconds to measure, after a warm-up of a fifth of that").value("S").range(0, 1e6).show_default();
   command.add("--hint,--mode", options.hint, "latency: one request on all threads; throughput: a request a thread").value("HINT").among({"latency", "throughput"}).show_default();

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "command.h"
+#include "model_options.h"
 #include "saccade/error.h"
 #include "vision/detector.h"
 #include "vision/draw.h"
@@ -34,7 +35,7 @@ struct Options {
   double confidence = -1, iou = -1;  // below 0: not given
   int max_detections = -1, pad_value = -1, threads = 0;
   std::string coco, annotations, jsonl, yolo_folder;
-  bool no_draw = false;
+  bool no_draw = false, exact = false;
   std::string weights, signature, cache_dir;
   std::vector<std::string> cut_inputs, cut_outputs;
 };
@@ -46,6 +47,7 @@ void add_options(Command& command, Options& o) {
   command.add("-d,--device", o.device, "where to run").value("DEVICE").show_default();
   command.add("--threads", o.threads, "threads, 0: all cores").value("N").range(0, 4096);
   command.add("--cache-dir", o.cache_dir, "keep the prepared model in this folder, and take it from there the next time").value("DIR");
+  command.add("--exact", o.exact, kExactHelp);
   const char* reading = "Reading the model";
   command.add("-w,--weights", o.weights, "the second file of a pair [beside the model, under its name]").value("FILE").group(reading);
   command.add("--cut-input", o.cut_inputs, "a value that becomes an input; several times for several").value("NAME").group(reading);
@@ -374,6 +376,7 @@ int detect(int argc, char** argv) {
     detector.reading = {.weights = options.weights, .inputs = options.cut_inputs, .outputs = options.cut_outputs, .signature = options.signature};
     if (options.threads > 0) detector.properties.push_back(properties::threads(options.threads));
     if (!options.cache_dir.empty()) detector.properties.push_back(properties::cache_dir(options.cache_dir));
+    if (options.exact) detector.properties.push_back(properties::exact(true));
     Detector opened = open_detector(options.model, detector);
     print_warnings("detect", opened.warnings());
     Run run(options, std::move(opened));

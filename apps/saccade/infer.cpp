@@ -118,7 +118,7 @@ int verb_infer(int argc, char** argv) {
   command.add("-o,--output-dir", folder, "write every output there as NAME.npy, with _ for unusual characters").value("DIR");
   options.add_device(command);
   options.add_shapes(command);
-  options.add_cache(command);
+  options.add_compiling(command);
   command.add_json_option();
   return command.run(argc, argv, [&] {
     const Model model = options.read();

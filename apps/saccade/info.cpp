@@ -134,8 +134,9 @@ int verb_info(int argc, char** argv) {
   options.add_model(command, ModelOptions::Cuts::also_input_and_output);
   options.add_shapes(command);
   command.add_json_option();
-  bool plan = false;
+  bool plan = false, exact = false;
   command.add("--plan", plan, "Print how the CPU device would run it too: every step with its kernel, the memory plan");
+  command.add("--exact", exact, "with --plan: " + std::string(kExactHelp));
   return command.run(argc, argv, [&] {
     try {
       const Model model = options.read();
@@ -144,7 +145,7 @@ int verb_info(int argc, char** argv) {
       if (command.json()) command.write_json(to_json(options, model, totals).dump(2));
       if (!command.json_on_stdout()) print(options, model, totals);
       if (plan && !command.json_on_stdout()) {
-        const CompiledModel compiled = Core().compile_model(model, "CPU");
+        const CompiledModel compiled = Core().compile_model(model, "CPU", {properties::exact(exact)});
         print_warnings("info", compiled.warnings());
         fmt::print("plan\n{}", compiled.describe());
       }

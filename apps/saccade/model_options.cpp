@@ -98,15 +98,17 @@ ReadOptions ModelOptions::read_options() const {
   return options;
 }
 
-void ModelOptions::add_cache(Command& command) {
+void ModelOptions::add_compiling(Command& command) {
   caches_ = true;
   command.add("--cache-dir", cache_dir_, "keep the prepared model in this folder, and take it from there the next time").value("DIR");
   command.add("--tuning", tuning_, "choices that saccade tune measured on this machine").value("FILE");
+  command.add("--exact", exact_, kExactHelp);
 }
 
 CompiledModel ModelOptions::compile(const Model& model, Properties properties, std::string_view verb) const {
   if (!cache_dir_.empty()) properties.push_back(properties::cache_dir(cache_dir_));
   if (!tuning_.empty()) properties.push_back(properties::tuning(tuning_));
+  if (exact_) properties.push_back(properties::exact(true));
   CompiledModel compiled = Core().compile_model(model, device, properties);
   print_warnings(verb, compiled.warnings());
   return compiled;

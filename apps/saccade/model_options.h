@@ -11,6 +11,9 @@ namespace saccade::cli {
 
 class Command;
 
+/// What --exact says wherever it is.
+inline constexpr const char* kExactHelp = "add up every convolution as it is defined, without Winograd's algorithm";
+
 struct ModelOptions {
   std::string path, device = "CPU";
   std::vector<std::string> shapes;
@@ -25,13 +28,13 @@ struct ModelOptions {
   void add_reading(Command& command, Cuts cuts = Cuts::by_long_names);
   void add_device(Command& command);
   void add_shapes(Command& command);
-  /// Adds --cache-dir and --tuning, for verbs that compile the model.
-  void add_cache(Command& command);
+  /// Adds --cache-dir, --tuning and --exact, for verbs that compile the model.
+  void add_compiling(Command& command);
 
   ReadOptions read_options() const;
   enum class Unknown { stays, becomes_one };
   /// Reads the model and gives its inputs the shapes asked for; sizes that are not known then may become 1, so that the model can be
-  /// prepared for one size. Through the cache, if add_cache() was called and there is one.
+  /// prepared for one size. Through the cache, if add_compiling() was called and there is one.
   Model read(Unknown sizes = Unknown::stays) const;
   /// The same through the cache in this folder.
   Model read_through(const std::filesystem::path& folder, Unknown sizes) const;
@@ -41,7 +44,7 @@ struct ModelOptions {
  private:
   Model import(Unknown sizes) const;
   std::string cache_dir_, tuning_;
-  bool caches_ = false;
+  bool caches_ = false, exact_ = false;
 };
 
 /// "a,b:0" as names; commas within brackets do not separate.

@@ -164,6 +164,18 @@ class CommandTest(unittest.TestCase):
         self.assertNotIn("layers", json.loads(self.run_saccade("bench", self.model, "--time", 0.02, "--json").stdout))
         self.assertIn("of the peak", self.run_saccade("bench", self.model, "--time", 0.02, "--profile").stdout)
 
+    def test_exact_leaves_out_winograd(self):
+        model = self.write("conv.onnx", tiny_onnx.convolution(64, 40))
+        write_npy(self.image, [i % 17 / 17 for i in range(64 * 1600)], (1, 64, 40, 40))
+        usual, exact = self.folder / "usual", self.folder / "exact"
+        self.run_saccade("infer", model, "-i", self.image, "-o", usual)
+        self.run_saccade("infer", model, "-i", self.image, "-o", exact, "--exact")
+        self.assertNotEqual((usual / "scores.npy").read_bytes(), (exact / "scores.npy").read_bytes())
+        for args, words in (((), "winograd 3x3"), (("--exact",), "dense 3x3")):
+            self.assertIn(words, self.run_saccade("bench", model, "--time", 0.02, "--profile", *args).stdout)
+            self.assertIn(words, self.run_saccade("info", model, "--plan", *args).stdout)
+            self.assertIn(words, self.run_saccade("bench", model, "--time", 0.02, "--profile", "--cache-dir", self.folder / "cache", *args).stdout)
+
     def test_bench_report(self):
         page = self.folder / "report.html"
         out = self.run_saccade("bench", self.model, "--time", 0.02, "--report", page).stdout
