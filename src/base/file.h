@@ -33,9 +33,9 @@ class FileBytes {
   /// Aligned to 64 bytes.
   std::span<char> bytes() const noexcept { return {data_, size_}; }
 
-  /// For bytes that are not needed for now: those that lie in a file mapped by open() and were never written to leave memory, and come back
-  /// from the file when they are read again. Elsewhere, and where the system does not tell what was written to, nothing happens. Thread
-  /// safe but for bytes being written meanwhile.
+  /// Takes bytes out of memory that lie in a file mapped by open() and were never written to: when they are read again, they come from the
+  /// file again. Elsewhere, and where the system does not tell what was written to, nothing happens. Thread safe but for bytes being
+  /// written meanwhile.
   static void unload(const void* data, std::size_t size) noexcept;
 
  private:

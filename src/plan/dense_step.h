@@ -7,7 +7,6 @@
 
 #include "plan/lowering.h"
 #include "plan/parallel.h"
-#include "plan/pixels.h"
 
 namespace saccade::plan {
 

@@ -327,12 +327,11 @@ bool lower_conv(Lowering& l, const Node& node) {
   const bool winograd = winograd_wins(l, node, found->g, found->groups);
   if (lower_siblings(l, *found, winograd)) return true;
   l.defer(found->chain, [&l, conv = *found, winograd] {
-    if (conv.pointwise() && !winograd) {
-      const Pixels* pixels = l.pixels(conv.input);
-      const std::optional<Pixels> read = pixels != nullptr ? std::optional(*pixels) : std::nullopt;
-      const PlacedConvolution p = placed_behind(l, conv, read ? read->memory : conv.input_place(l));
+    if (conv.pointwise()) {
+      const Pixels* const read = l.pixels(conv.input);  // whose only user this is: nobody asks for its place meanwhile
+      const PlacedConvolution p = placed_behind(l, conv, read != nullptr ? read->memory : conv.input_place(l));
       auto step = make_dense(l, conv.weights, p.in, p.out, p.other, conv.g, {0, 0, conv.g.c, 0, conv.g.o}, p.epilogue);
-      if (read) step->read(*read);
+      if (read != nullptr) step->read(*read);
       if (p.write) step->write(*p.write);
       return emit_convolution(l, conv.chain, std::move(step));
     }

@@ -140,7 +140,7 @@ void attach(Lowering& l, MapStep& step, const Place& out, std::vector<Place> inp
     strides.push_back(spread(in, dims));
     step.reads.push_back(in);
     step.places.push_back(in);
-    if (in.buffer != out.buffer && in.dims == out.dims && in.strides == out.strides && in.type == out.type) step.overwritable = in;
+    if (lie_alike(in, out)) step.overwritable = in;
   }
   step.writes = {out};
   step.nest = merge_loops(dims, strides);

@@ -65,7 +65,7 @@ bool reshape_and_split(Lowering& l, const Node& node, const Place& in, const Sha
       const Place to = l.destination(part);
       const Place source = sliced(whole, first, at / inner, to.dims[axis] / inner);
       at += to.dims[axis];
-      l.copy(source, {to.buffer, to.type, to.offset, source.dims, *view_strides(to.dims, to.strides, source.dims)}, node.name, "reshape, split");
+      l.copy(source, *viewed(to, source.dims), node.name, "reshape, split");
     }
   });
   return true;
@@ -80,13 +80,13 @@ void reshape_by_copy(Lowering& l, const Node& node, const Place& in) {
   if (from && reshape_and_split(l, node, in, fine, *from)) return;
   const Place to = l.destination(out);
   // the copy runs over the input's shape, if the target reads as one
-  if (auto strides = view_strides(dims, to.strides, in.dims)) {
-    l.copy(in, {to.buffer, to.type, to.offset, in.dims, std::move(*strides)}, node.name, "reshape");
+  if (const auto onto = viewed(to, in.dims)) {
+    l.copy(in, *onto, node.name, "reshape");
     return;
   }
   // or over the target's shape, with the input split at the common borders
-  if (const auto onto = from ? view_strides(dims, to.strides, fine) : std::nullopt) {
-    l.copy({in.buffer, in.type, in.offset, fine, *from}, {to.buffer, to.type, to.offset, fine, *onto}, node.name, "reshape");
+  if (const auto onto = from ? viewed(to, fine) : std::nullopt) {
+    l.copy({in.buffer, in.type, in.offset, fine, *from}, *onto, node.name, "reshape");
     return;
   }
   const Place dense = l.dense(node.inputs[0]);
@@ -108,8 +108,8 @@ bool reshape(Lowering& l, const Node& node) {
   const ValueId out = node.outputs[0];
   const Shape dims = l.shape(out);
   const Place in = l.place(node.inputs[0]);
-  if (auto strides = view_strides(in.dims, in.strides, dims)) {
-    l.alias(out, {in.buffer, in.type, in.offset, dims, std::move(*strides)});
+  if (auto view = viewed(in, dims)) {
+    l.alias(out, std::move(*view));
     return true;
   }
   auto pixels = feeds_pointwise(l, out) ? pixels_of(in, dims) : std::nullopt;

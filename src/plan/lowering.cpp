@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "plan/lower.h"
-#include "plan/pixels.h"
 #include "plan/program.h"
 #include "plan/steps.h"
 
@@ -57,8 +56,6 @@ Lowering::Lowering(const graph::Graph& g, Machine& machine, Plan& plan)
   for (const auto& wanted : layouts_.wanted)
     if (wanted && wanted->root.valid()) shared_.insert(root_buffer(wanted->root));
 }
-
-Lowering::~Lowering() = default;
 
 void Lowering::run() {
   const std::vector<NodeId> order = graph.order();
@@ -140,12 +137,12 @@ Place Lowering::destination_along(ValueId v, std::size_t axis) {
 void Lowering::alias(ValueId v, Place p) { places_[index_of(v)] = std::move(p); }
 
 void Lowering::postpone(ValueId v, Pixels pixels, std::function<void()> copy) {
-  postponed_.emplace(v.index, Postponed{std::make_unique<Pixels>(std::move(pixels)), std::move(copy)});
+  postponed_.emplace(v.index, Postponed{std::move(pixels), std::move(copy)});
 }
 
 const Pixels* Lowering::pixels(ValueId v) const {
   const auto postponed = postponed_.find(v.index);
-  return postponed == postponed_.end() ? nullptr : postponed->second.pixels.get();
+  return postponed == postponed_.end() ? nullptr : &postponed->second.pixels;
 }
 
 Place Lowering::contiguous_along(ValueId v, std::size_t axis) {

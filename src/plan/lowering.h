@@ -16,6 +16,7 @@
 #include "kernels/table.h"
 #include "plan/layout.h"
 #include "plan/packs.h"
+#include "plan/pixels.h"
 #include "plan/plan.h"
 
 namespace saccade::ops {
@@ -37,7 +38,6 @@ struct Chain {
 };
 
 struct Machine;
-struct Pixels;
 
 /// The store of packed weights, and how many bytes of them the step in the making has taken.
 class Packs {
@@ -59,7 +59,6 @@ class Packs {
 class Lowering {
  public:
   Lowering(const graph::Graph& graph, Machine& machine, Plan& plan);
-  ~Lowering();
   /// Fills the plan.
   void run();
 
@@ -137,7 +136,7 @@ class Lowering {
   std::set<BufferId> shared_;                         // several values, or views of them, are written there
   std::map<std::pair<std::int32_t, int>, Place> converted_;  // copies by value and innermost axis, -1: row-major
   struct Postponed {
-    std::unique_ptr<Pixels> pixels;
+    Pixels pixels;
     std::function<void()> copy;
   };
   std::unordered_map<std::int32_t, Postponed> postponed_;  // by value

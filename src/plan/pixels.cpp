@@ -7,6 +7,7 @@
 
 #include "ops/reshape.h"
 #include "ops/transpose.h"
+#include "plan/lowering.h"
 #include "tensor/numeric.h"
 
 namespace saccade::plan {
@@ -41,12 +42,6 @@ std::optional<std::vector<std::int64_t>> order_of(const Lowering& l, const Node&
   const Tensor& order = l.graph.constant(node.inputs[1]);
   if (!order.defined() || order.size() == 0) return std::nullopt;
   return to_i64(order);
-}
-
-std::optional<Place> viewed(const Place& place, const Shape& dims) {
-  auto strides = view_strides(place.dims, place.strides, dims);
-  if (!strides) return std::nullopt;
-  return Place{place.buffer, place.type, place.offset, dims, std::move(*strides)};
 }
 
 // The movers behind the value up to the first that would copy what lies in `place`; empty if none would.

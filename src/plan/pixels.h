@@ -8,9 +8,12 @@
 #include <optional>
 #include <vector>
 
-#include "plan/lowering.h"
+#include "graph/graph.h"
+#include "plan/place.h"
 
 namespace saccade::plan {
+
+class Lowering;
 
 /// The image [1, C, H, W] with pixel (y, x) at memory.offset + lines[y] + columns[x], its channels contiguous.
 struct Pixels {

@@ -77,6 +77,16 @@ std::optional<Strides> view_strides(const Shape& dims, const Strides& strides, c
   return out;
 }
 
+std::optional<Place> viewed(const Place& place, Shape dims) {
+  auto strides = view_strides(place.dims, place.strides, dims);
+  if (!strides) return std::nullopt;
+  return Place{place.buffer, place.type, place.offset, std::move(dims), std::move(*strides)};
+}
+
+bool lie_alike(const Place& a, const Place& b) {
+  return a.buffer != b.buffer && a.type == b.type && a.offset == b.offset && a.dims == b.dims && a.strides == b.strides;
+}
+
 Shape common_refinement(const Shape& a, const Shape& b) {
   Shape out;
   std::size_t i = 0, j = 0;

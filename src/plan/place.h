@@ -41,6 +41,10 @@ std::int64_t span_elements(const Shape& dims, const Strides& strides);
 
 /// The strides under which the same memory reads as `to`, if that is possible without a copy.
 std::optional<Strides> view_strides(const Shape& dims, const Strides& strides, const Shape& to);
+/// The place under another shape, if that is possible without a copy.
+std::optional<Place> viewed(const Place& place, Shape dims);
+/// Whether the elements of both lie alike, each in a buffer of its own.
+bool lie_alike(const Place& a, const Place& b);
 /// The coarsest shape of which both are groupings of neighbouring dimensions; empty if there is none.
 Shape common_refinement(const Shape& a, const Shape& b);
 Place transposed(const Place& place, const std::vector<std::int64_t>& order);

@@ -26,12 +26,17 @@ def value_info(name, dims):
     return message(1, name) + message(2, message(1, number(1, 1) + message(2, shape)))
 
 
+def whole(graph):
+    """The bytes of a model of that graph."""
+    return number(1, 8) + message(2, "saccade tests") + message(7, graph) + message(8, message(1, "") + number(2, 17))
+
+
 def model(op="Relu", inputs=("image",), output="scores", dims=(1, 3, 4, 4)):
     """The bytes of a model of one node; a text among the sizes stands for an unknown one."""
     node = b"".join(message(1, name) for name in inputs) + message(2, output) + message(3, "node") + message(4, op)
     values = b"".join(message(11, value_info(name, dims)) for name in inputs) + message(12, value_info(output, dims))
     graph = message(1, node) + message(2, "tiny") + values
-    return number(1, 8) + message(2, "saccade tests") + message(7, graph) + message(8, message(1, "") + number(2, 17))
+    return whole(graph)
 
 
 def convolution(channels, size):
@@ -43,7 +48,7 @@ def convolution(channels, size):
     weights = b"".join(number(1, d) for d in (channels, channels, 3, 3)) + number(2, 1) + message(8, "weights") + message(9, raw)
     dims = (1, channels, size, size)
     graph = message(1, node) + message(2, "tiny") + message(5, weights) + message(11, value_info("image", dims)) + message(12, value_info("scores", dims))
-    return number(1, 8) + message(2, "saccade tests") + message(7, graph) + message(8, message(1, "") + number(2, 17))
+    return whole(graph)
 
 
 if __name__ == "__main__":
