@@ -17,7 +17,7 @@ struct ThreadPoolOptions {
   bool pin = true;         ///< also off by the knob
 };
 
-/// threads() − 1 workers, which spin for at most 50 µs after their last work (not at all where the control group grants less
+/// threads() − 1 workers, which spin for at most 300 µs after their last work (not at all where the control group grants less
 /// processor time than there are threads) and then sleep. The caller's affinity is never touched.
 class ThreadPool {
  public:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What requests cost when nothing is asked of them, and how many threads they take, by processor time: whatever else runs on the
-// machine does not matter. A virtual machine that its host stops counts that time too, so the least of some rounds is judged.
+// machine does not matter.
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <time.h>
@@ -8,7 +8,10 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <map>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "base/cpu.h"
 #include "graph/text.h"
@@ -24,38 +27,45 @@ constexpr const char* kNetwork = R"(graph(%image: f32[1,16,96,96]) {
   return Softmax(%b) {axis=1}
 })";
 
-double process_ms() {
-  timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
+// Processor time that each thread of this process has taken, by its number. The clocks of the threads are read one by one: the
+// process's own leaves out what a thread on another core has done since that core's last tick, 4 ms at worst.
+std::map<pid_t, double> thread_ms() {
+  std::map<pid_t, double> times;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+    const pid_t thread = std::stoi(entry.path().filename().string());
+    timespec t;
+    // what pthread_getcpuclockid() returns for a thread that has a pthread_t
+    if (clock_gettime(static_cast<clockid_t>(~thread) * 8 + 6, &t) == 0) times[thread] = static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
+  }
+  return times;
 }
 
-std::size_t threads_of_process() {
-  std::size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) count += !entry.path().empty();
-  return count;
-}
+std::size_t threads_of_process() { return thread_ms().size(); }
 
 Model model() { return Model(std::make_shared<graph::Graph>(graph::parse(kNetwork, ops::find_op))); }
 
-constexpr int kRounds = 12;
-
-double idle_ms() {
-  const double before = process_ms();
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  return process_ms() - before;
+// The processor time that the busiest thread takes within 50 ms after run(): the median of some rounds, for a virtual machine that its
+// host stops may count that time too.
+template <class Run>
+double idle_ms(Run run) {
+  std::vector<double> rounds;
+  for (int round = 0; round < 15; ++round) {
+    run();
+    std::map<pid_t, double> before = thread_ms();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    double most = 0;
+    for (const auto& [thread, ms] : thread_ms()) most = std::max(most, ms - before[thread]);
+    rounds.push_back(most);
+  }
+  std::ranges::nth_element(rounds, rounds.begin() + 7);
+  return rounds[7];
 }
 
 TEST(Idle, AfterARequest) {
   const CompiledModel compiled = Core().compile_model(model(), "CPU", {properties::threads(2)});
   InferRequest request = compiled.create_infer_request();
   request.set_input_tensor(Tensor(ElementType::f32, {1, 16, 96, 96}));
-  double least_ms = 1e9;
-  for (int i = 0; i < kRounds; ++i) {
-    request.infer();
-    least_ms = std::min(least_ms, idle_ms());
-  }
-  EXPECT_LT(least_ms, 1.0);
+  EXPECT_LT(idle_ms([&] { request.infer(); }), 1.0);
 }
 
 TEST(Idle, AfterRequestsInStreams) {
@@ -65,13 +75,11 @@ TEST(Idle, AfterRequestsInStreams) {
     requests.push_back(compiled.create_infer_request());
     requests.back().set_input_tensor(Tensor(ElementType::f32, {1, 16, 96, 96}));
   }
-  double least_ms = 1e9;
-  for (int round = 0; round < kRounds; ++round) {
+  const auto run = [&] {
     for (InferRequest& request : requests) request.start_async();
     for (InferRequest& request : requests) request.wait();
-    least_ms = std::min(least_ms, idle_ms());
-  }
-  EXPECT_LT(least_ms, 1.0);
+  };
+  EXPECT_LT(idle_ms(run), 1.0);
 }
 
 TEST(Threads, OneRequestTakesNoMoreThanCanRun) {
