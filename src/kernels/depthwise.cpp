@@ -4,6 +4,8 @@
 //   for T output pixels: for vector of channels: for ky: load the input pixels; for kx: T multiply-adds
 //
 // so that neighbouring multiply-adds never wait for each other. Weights are packed [C / kLanes][ky][kx][kLanes].
+#include <cstdint>
+
 #include "kernels/epilogue.h"
 #include "kernels/level.h"
 #include "simd/simd.h"
@@ -29,12 +31,22 @@ struct Context {
   float low, high;           // clip that the sums get before they are stored
 };
 
+// Lanes of a vector are a number, or Constant<kLanes> where all exist.
 template <class Count>
-SACCADE_INLINE F load_count(const float* p, Count count) {
+SACCADE_INLINE F load_lanes(const float* p, Count count) {
   if constexpr (__is_same(Count, Constant<kLanes>)) {
     return load(p);
   } else {
     return load_n(p, count);
+  }
+}
+
+template <class Count>
+SACCADE_INLINE void store_lanes(float* p, F x, Count count) {
+  if constexpr (__is_same(Count, Constant<kLanes>)) {
+    store(p, x);
+  } else {
+    store_n(p, x, count);
   }
 }
 
@@ -44,81 +56,128 @@ struct Columns {
   Index pixel, begin, end;
 };
 
+// What a group of pixels may lack. What is not asked for costs nothing: decoding instructions takes longer here than multiplying.
+enum class Lacks {
+  nothing,
+  columns,  // of the half window at either side
+  rows,     // and those columns
+  any,      // also any column, and lanes of the last vector
+};
+
 // Output pixels that go together: enough sums to cover the latency of the multiply-adds.
 constexpr int kPixels = 8;
 
-// One vector of channels, from channel c on, of T pixels. `at` is the offset of channel c from the row's first pixel. Each input
-// pixel is loaded once a row and multiplied by all taps that meet it. The bias comes last, as in dense_tile.h.
-template <int KW, int S, int T, bool kEdge, class Count>
-SACCADE_INLINE void vector_of_pixels(const Context& ctx, const Columns& columns, Index at, Index c, float* out, Index out_pitch, Index pitch, Count count,
-                                     Index stored) {
-  constexpr int kColumns = (T - 1) * S + KW;
-  F sum[T];
-  rep<T>([&](auto t) __attribute__((always_inline)) { sum[t] = zero(); });
-  const float* weights = ctx.args->weights + c * ctx.taps;
-  const Row* row = ctx.rows;
-  const Row* const end = row + ctx.row_count;
-  for (; row != end; ++row) {
-    const float* p = row->pixels + at;
-    F tap[KW];
-    rep<KW>([&](auto k) __attribute__((always_inline)) { tap[k] = load(weights + row->weights + k * kLanes); });
-    rep<kColumns>([&](auto i) __attribute__((always_inline)) {
-      if (!kEdge || (i >= columns.begin && i < columns.end)) {
-        const F x = load_count(p + i * pitch, count);
-        rep<KW>([&](auto k) __attribute__((always_inline)) {
-          constexpr int kAway = i - k;  // of the pixel's first tap
-          if constexpr (kAway >= 0 && kAway % S == 0 && kAway / S < T) sum[kAway / S] = mul_add(x, tap[k], sum[kAway / S]);
-        });
-      }
-    });
+// Addresses of neighbouring pixels, whose distance is not known here. An x86 address takes a register once, twice, four or eight
+// times: with the odd multiples at hand, most pixels need no instruction of their own. The empty assembly keeps the compiler from
+// holding a pointer to each pixel instead.
+template <class T>
+struct Spaced {
+  Index one, three, five, seven;  // bytes
+
+  explicit Spaced(Index pitch) : one(pitch * 4), three(pitch * 12), five(pitch * 20), seven(pitch * 28) {
+    asm("" : "+r"(one), "+r"(three), "+r"(five), "+r"(seven));
   }
-  const F bias = ctx.bias ? load_count(ctx.bias + c, count) : zero(), low = splat(ctx.low), high = splat(ctx.high);
-  rep<T>([&](auto t) __attribute__((always_inline)) {
-    const F y = min(high, max(low, sum[t] + bias));
-    if constexpr (__is_same(Count, Constant<kLanes>)) {
-      store(out + t * out_pitch, y);
-    } else {
-      store_n(out + t * out_pitch, y, stored);
+  SACCADE_INLINE T* at(T* p, int i) const {
+    std::uintptr_t address = reinterpret_cast<std::uintptr_t>(p) + i / 8 * 8 * one;
+    i %= 8;
+    address += i == 3 ? three : i == 6 ? 2 * three : i == 5 ? five : i == 7 ? seven : i * one;
+    return reinterpret_cast<T*>(address);
+  }
+};
+
+// The same for pixels of 16 channels next to each other.
+struct Packed {
+  SACCADE_INLINE const float* at(const float* p, int i) const { return p + i * 16; }
+};
+
+// One row of the windows: each input pixel is loaded once and multiplied by all taps that meet it.
+template <int KW, int S, Lacks kLacks, int T, class Pixels, class Count>
+SACCADE_INLINE void add_row(F (&sum)[T], const float* p, const float* weights, const Columns& columns, const Pixels& pixels, Count count) {
+  constexpr int kColumns = (T - 1) * S + KW;
+  F tap[KW];
+  for (int k = 0; k < KW; ++k) tap[k] = load(weights + k * kLanes);
+#pragma GCC unroll 32
+  for (int i = 0; i < kColumns; ++i) {
+    constexpr bool kAny = kLacks == Lacks::any, kSome = kLacks != Lacks::nothing;
+    const bool left = kAny || (kSome && i < KW / 2), right = kAny || (kSome && i >= kColumns - KW / 2);  // may lack it
+    if ((!left || i >= columns.begin) && (!right || i < columns.end)) {
+      const F x = load_lanes(pixels.at(p, i), count);
+      for (int k = 0; k < KW; ++k) {
+        const int away = i - k;  // of the pixel's first tap
+        if (away >= 0 && away % S == 0 && away / S < T) sum[away / S] = mul_add(x, tap[k], sum[away / S]);
+      }
     }
-  });
+  }
 }
 
-// T output pixels from x on; dilation 1.
-template <int KW, int S, int T, bool kEdge>
-[[gnu::noinline]] void pixels(const Context& ctx, Index x, const Columns& columns) {
+// T output pixels from x on, vectors of channels from `first` on, all of them or those that are whole; dilation 1. The bias comes
+// last, as in dense_tile.h.
+template <int KW, int S, int T, Lacks kLacks, class Pixels>
+[[gnu::noinline]] void some_pixels(const Context& ctx, Index x, const Columns& columns, const Pixels& pixels, Index first) {
+  constexpr bool kMasked = kLacks == Lacks::any, kAllRows = kLacks == Lacks::nothing || kLacks == Lacks::columns;
   const DepthwiseArgs& a = *ctx.args;
-  const Index pitch = a.in.pitch, out_pitch = a.out_pitch, channels = a.channels, block_pitch = a.in.block_pitch;
-  float* const out = a.out + x * out_pitch;
+  // copies, for the compiler takes what is stored for anything
+  const Index row_count = ctx.row_count, taps = ctx.taps, block_pitch = a.in.block_pitch;
+  const Index channels = kMasked ? a.channels : a.channels / kLanes * kLanes;
+  const F low = splat(ctx.low), high = splat(ctx.high);
+  const float* const bias = ctx.bias;
+  const Columns there = columns;
+  const Spaced<float> spaced(a.out_pitch);
+  const float* rows[KW];
+  for (int ky = 0; kAllRows && ky < KW; ++ky) rows[ky] = ctx.rows[ky].pixels;
   const float* ahead[2];
-  for (int i = 0; i < 2; ++i) ahead[i] = a.ahead[i] ? a.ahead[i] + x * S * pitch : nullptr;
-  Index c = 0, at = columns.pixel * pitch;
-  for (; c + 16 <= channels; c += 16, at += block_pitch) {
+  for (int i = 0; i < 2; ++i) ahead[i] = a.ahead[i] && first == 0 ? a.ahead[i] + x * S * a.in.pitch : nullptr;
+  const float* weights = a.weights + first * taps;
+  float* out = a.out + x * a.out_pitch + first;
+  Index at = columns.pixel * a.in.pitch + first / 16 * block_pitch + first % 16;
+  for (Index c = first; c < channels; at += block_pitch - 16) {
     for (const float*& row : ahead) {
       if (row == nullptr) break;
       for (int i = 0; i < T * S; ++i, row += 16) __builtin_prefetch(row, 0, 2);
     }
-    rep<16 / kLanes>([&](auto part) __attribute__((always_inline)) {
-      constexpr Index kOffset = part * kLanes;
-      vector_of_pixels<KW, S, T, kEdge>(ctx, columns, at + kOffset, c + kOffset, out + c + kOffset, out_pitch, pitch, Constant<kLanes>{}, kLanes);
-    });
-  }
-  for (; c < channels; c += kLanes, at += kLanes) {
-    const Index count = smaller(channels - c, kLanes);
-    vector_of_pixels<KW, S, T, kEdge>(ctx, columns, at, c, out + c, out_pitch, pitch, count, a.lanes == Lanes::full ? kLanes : count);
+    for (const Index end = smaller(c / 16 * 16 + 16, channels); c < end; c += kLanes, at += kLanes, weights += kLanes * taps, out += kLanes) {
+      const auto count = [&] {
+        if constexpr (kMasked) return smaller(channels - c, kLanes);
+        else return Constant<kLanes>{};
+      }();
+      F sum[T];
+      for (int t = 0; t < T; ++t) sum[t] = zero();
+      if constexpr (kAllRows) {
+#pragma GCC unroll 8
+        for (int ky = 0; ky < KW; ++ky) add_row<KW, S, kLacks>(sum, rows[ky] + at, weights + ky * KW * kLanes, there, pixels, count);
+      } else {
+        for (Index r = 0; r < row_count; ++r) add_row<KW, S, kLacks>(sum, ctx.rows[r].pixels + at, weights + ctx.rows[r].weights, there, pixels, count);
+      }
+      const F b = bias ? load_lanes(bias + c, count) : zero();
+      asm("" : "+r"(out));
+#pragma GCC unroll 8
+      for (int t = 0; t < T; ++t) {
+        const F y = min(high, max(low, sum[t] + b));
+        if (kMasked && a.lanes == Lanes::full) store(spaced.at(out, t), y);
+        else store_lanes(spaced.at(out, t), y, count);
+      }
+    }
   }
 }
 
 template <int KW, int S, int T>
 void pixels_at(const Context& ctx, Index x) {
-  const Window& in = ctx.args->in;
-  constexpr Index kColumns = (T - 1) * S + KW;
-  const Index pixel = x * S - in.pad_left;
-  const Columns columns{pixel, larger(0, -pixel), smaller(kColumns, in.width - pixel)};
-  if (columns.begin == 0 && columns.end == kColumns) {
-    pixels<KW, S, T, false>(ctx, x, columns);
+  const DepthwiseArgs& a = *ctx.args;
+  constexpr Index kColumns = (T - 1) * S + KW, kHalf = KW / 2;
+  const Index pixel = x * S - a.in.pad_left;
+  const Columns columns{pixel, larger(0, -pixel), smaller(kColumns, a.in.width - pixel)};
+  const bool whole = columns.begin == 0 && columns.end == kColumns;
+  const Spaced<const float> spaced(a.in.pitch);
+  if (columns.begin > kHalf || columns.end < kColumns - kHalf) return some_pixels<KW, S, T, Lacks::any>(ctx, x, columns, spaced, 0);
+  if (ctx.row_count != KW || a.in.kh != KW) {
+    some_pixels<KW, S, T, Lacks::rows>(ctx, x, columns, spaced, 0);
+  } else if (a.in.pitch == 16) {
+    whole ? some_pixels<KW, S, T, Lacks::nothing>(ctx, x, columns, Packed{}, 0) : some_pixels<KW, S, T, Lacks::columns>(ctx, x, columns, Packed{}, 0);
   } else {
-    pixels<KW, S, T, true>(ctx, x, columns);
+    whole ? some_pixels<KW, S, T, Lacks::nothing>(ctx, x, columns, spaced, 0) : some_pixels<KW, S, T, Lacks::columns>(ctx, x, columns, spaced, 0);
   }
+  const Index done = a.channels / kLanes * kLanes;
+  if (done < a.channels) some_pixels<KW, S, T, Lacks::any>(ctx, x, columns, spaced, done);
 }
 
 // Groups of kPixels, where the last two share what is left evenly.
