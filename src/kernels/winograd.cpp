@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The transforms of Winograd's F(4,3) over the points 0, 1, −1, 1/2, −2 and infinity (Winograd 1980; Lavin & Gray 2016;
-// these points keep the rounding error low, see docs/winograd.md): a 3×3 convolution of stride 1 becomes, for each of the 36
-// positions of a tile of 4×4 outputs, a product of matrices, tiles × C by C × N.
+// The transforms of Winograd's F(4,3) over the points 0, 1, −1, 1/2, −2 and infinity, and of F(2,3) over 0, 1, −1 and infinity
+// (Winograd 1980; Lavin & Gray 2016; these points keep the rounding error low, see docs/winograd.md): a 3×3 convolution of stride 1
+// becomes, for each of the 36 or 16 positions of a tile of 4×4 or 2×2 outputs, a product of matrices, tiles × C by C × N.
 //
 //   Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A
 #include "kernels/epilogue.h"
@@ -24,6 +24,13 @@ SACCADE_INLINE void input_transform(const F (&d)[6], F (&y)[6]) {
   y[5] = mul_add(k, q, (d[5] - d[3]) - p);
 }
 
+SACCADE_INLINE void input_transform(const F (&d)[4], F (&y)[4]) {
+  y[0] = d[0] - d[2];
+  y[1] = d[1] + d[2];
+  y[2] = d[2] - d[1];
+  y[3] = d[3] - d[1];
+}
+
 // y = Aᵀ m
 SACCADE_INLINE void output_transform(const F (&m)[6], F (&y)[4]) {
   const F a = m[1] + m[2], b = m[1] - m[2];
@@ -33,16 +40,21 @@ SACCADE_INLINE void output_transform(const F (&m)[6], F (&y)[4]) {
   y[3] = mul_add(splat(-8.f), m[4], mul_add(splat(0.125f), m[3], b)) + m[5];
 }
 
-// One tile: columns [begin, end) of its six exist.
-template <bool kEdge>
+SACCADE_INLINE void output_transform(const F (&m)[4], F (&y)[2]) {
+  y[0] = m[0] + (m[1] + m[2]);
+  y[1] = (m[1] - m[2]) + m[3];
+}
+
+// One tile: columns [begin, end) of its kReach exist.
+template <int kReach, bool kEdge>
 SACCADE_INLINE void input_tile(const WinogradInput& a, Index pixel, Index begin, Index end, float* out) {
   for (Index c = 0; c < a.channels; c += kLanes) {
     const Index count = smaller(a.channels - c, kLanes);
-    F t[6][6];
-    rep<6>([&](auto x) __attribute__((always_inline)) {
-      F d[6], y[6];
+    F t[kReach][kReach];
+    rep<kReach>([&](auto x) __attribute__((always_inline)) {
+      F d[kReach], y[kReach];
       const bool inside = !kEdge || (x >= begin && x < end);
-      rep<6>([&](auto r) __attribute__((always_inline)) {
+      rep<kReach>([&](auto r) __attribute__((always_inline)) {
         d[r] = zero();
         if (inside && a.rows[r]) {
           const float* p = a.rows[r] + (pixel + x) * a.pitch + c;
@@ -50,59 +62,55 @@ SACCADE_INLINE void input_tile(const WinogradInput& a, Index pixel, Index begin,
         }
       });
       input_transform(d, y);
-      rep<6>([&](auto r) __attribute__((always_inline)) { t[r][x] = y[r]; });
+      rep<kReach>([&](auto r) __attribute__((always_inline)) { t[r][x] = y[r]; });
     });
     float* to = out + c;
-    rep<6>([&](auto r) __attribute__((always_inline)) {
-      F y[6];
+    rep<kReach>([&](auto r) __attribute__((always_inline)) {
+      F y[kReach];
       input_transform(t[r], y);
-      rep<6>([&](auto x) __attribute__((always_inline)) { store(to + (r * 6 + x) * a.position_pitch, y[x]); });
+      rep<kReach>([&](auto x) __attribute__((always_inline)) { store(to + (r * kReach + x) * a.position_pitch, y[x]); });
     });
   }
 }
 
-}  // namespace
-
-void winograd_input(const WinogradInput& a) {
+template <int kReach>
+void input_tiles(const WinogradInput& a) {
   for (Index i = 0; i < a.tiles; ++i) {
-    const Index pixel = a.x + 4 * i, begin = larger(0, -pixel), end = smaller(6, a.width - pixel);
+    const Index pixel = a.x + (kReach - 2) * i, begin = larger(0, -pixel), end = smaller(kReach, a.width - pixel);
     float* out = a.out + i * a.tile_pitch;
-    if (begin == 0 && end == 6) {
-      input_tile<false>(a, pixel, 0, 6, out);
+    if (begin == 0 && end == kReach) {
+      input_tile<kReach, false>(a, pixel, 0, kReach, out);
     } else {
-      input_tile<true>(a, pixel, begin, end, out);
+      input_tile<kReach, true>(a, pixel, begin, end, out);
     }
   }
 }
 
-void winograd_output(const WinogradOutput& a) {
+template <int kOutputs>
+void output_tiles(const WinogradOutput& a, F lo, F hi) {
+  constexpr int kReach = kOutputs + 2;
   const Epilogue& e = a.epilogue;
-  const bool first_here = !e.scale && !(e.before && e.combine != Combine::none) && is_clip(e.first);
-  const bool all_here = first_here && e.combine == Combine::none && e.second.fn == Fn::none;
-  float low, high;
-  clip_bounds(first_here ? e.first : Activation{}, low, high);
-  const F lo = splat(low), hi = splat(high);
   for (Index i = 0; i < a.tiles; ++i) {
-    const Index columns = smaller(4, a.width - 4 * i);
-    float* const out = a.out + 4 * i * a.out_pitch;
+    const Index columns = smaller(kOutputs, a.width - kOutputs * i);
+    float* const out = a.out + kOutputs * i * a.out_pitch;
     for (Index c = 0; c < a.channels; c += kLanes) {
       const Index count = smaller(a.channels - c, kLanes);
       const Index stored = a.lanes == Lanes::full ? kLanes : count;
       const float* in = a.in + i * a.tile_pitch + c;
       const F bias = e.bias && !e.scale ? (count == kLanes ? load(e.bias + c) : load_n(e.bias + c, count)) : zero();
-      F t[4][6];
-      rep<6>([&](auto x) __attribute__((always_inline)) {
-        F m[6], y[4];
-        rep<6>([&](auto r) __attribute__((always_inline)) { m[r] = load(in + (r * 6 + x) * a.position_pitch); });
+      F t[kOutputs][kReach];
+      rep<kReach>([&](auto x) __attribute__((always_inline)) {
+        F m[kReach], y[kOutputs];
+        rep<kReach>([&](auto r) __attribute__((always_inline)) { m[r] = load(in + (r * kReach + x) * a.position_pitch); });
         output_transform(m, y);
-        rep<4>([&](auto r) __attribute__((always_inline)) { t[r][x] = y[r]; });
+        rep<kOutputs>([&](auto r) __attribute__((always_inline)) { t[r][x] = y[r]; });
       });
-      rep<4>([&](auto r) __attribute__((always_inline)) {
+      rep<kOutputs>([&](auto r) __attribute__((always_inline)) {
         if (r < a.rows) {
-          F y[4];
+          F y[kOutputs];
           output_transform(t[r], y);
           float* to = out + r * a.out_line_pitch + c;
-          rep<4>([&](auto x) __attribute__((always_inline)) {
+          rep<kOutputs>([&](auto x) __attribute__((always_inline)) {
             if (x < columns) {
               const F value = min(hi, max(lo, y[x] + bias));
               if (stored == kLanes) {
@@ -116,11 +124,24 @@ void winograd_output(const WinogradOutput& a) {
       });
     }
   }
+}
+
+}  // namespace
+
+void winograd_input(const WinogradInput& a) { a.outputs == 4 ? input_tiles<6>(a) : input_tiles<4>(a); }
+
+void winograd_output(const WinogradOutput& a) {
+  const Epilogue& e = a.epilogue;
+  const bool first_here = !e.scale && !(e.before && e.combine != Combine::none) && is_clip(e.first);
+  const bool all_here = first_here && e.combine == Combine::none && e.second.fn == Fn::none;
+  float low, high;
+  clip_bounds(first_here ? e.first : Activation{}, low, high);
+  a.outputs == 4 ? output_tiles<4>(a, splat(low), splat(high)) : output_tiles<2>(a, splat(low), splat(high));
   if (all_here) return;
   for (Index r = 0; r < a.rows; ++r) {
     Epilogue line = e;
     if (line.other) line.other += r * e.other_line_pitch;
-    finish_pixels(line, !first_here, a.out + r * a.out_line_pitch, a.out_pitch, smaller(a.width, 4 * a.tiles), a.channels);
+    finish_pixels(line, !first_here, a.out + r * a.out_line_pitch, a.out_pitch, smaller(a.width, a.outputs * a.tiles), a.channels);
   }
 }
 

@@ -324,7 +324,7 @@ bool lower_conv(Lowering& l, const Node& node) {
   const auto found = convolution_of(l, node, true);
   if (!found) return false;
   if (lower_region(l, node) || lower_pooled(l, *found)) return true;
-  const bool winograd = winograd_wins(l, node, found->g, found->groups);
+  const Index winograd = winograd_tile(l, node, found->g, found->groups);
   if (lower_siblings(l, *found, winograd)) return true;
   l.defer(found->chain, [&l, conv = *found, winograd] {
     if (conv.pointwise()) {
@@ -337,7 +337,7 @@ bool lower_conv(Lowering& l, const Node& node) {
     }
     const PlacedConvolution p = placed(l, conv);
     if (conv.depthwise()) return emit_convolution(l, conv.chain, make_depthwise(l, conv.weights, p.in, p.out, p.other, conv.g, p.epilogue));
-    if (winograd) return lower_winograd(l, {p});
+    if (winograd != 0) return lower_winograd(l, {p}, winograd);
     const Index c = conv.g.c / conv.groups, o = conv.g.o / conv.groups;
     for (Index i = 0; i < conv.groups; ++i)
       emit_convolution(l, conv.chain, make_dense(l, conv.weights, p.in, p.out, p.other, conv.g, {i, i * c, c, i * o, o}, p.epilogue));

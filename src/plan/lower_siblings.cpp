@@ -132,7 +132,7 @@ void settle(Lowering& l, Siblings& group) {
   }
 }
 
-Siblings find(Lowering& l, const Convolution& first, bool winograd) {
+Siblings find(Lowering& l, const Convolution& first, Index winograd) {
   Siblings group{{first}};
   std::vector<NodeId> nodes;
   for (const graph::Use& use : l.graph[first.input].uses) {
@@ -150,14 +150,14 @@ Siblings find(Lowering& l, const Convolution& first, bool winograd) {
     Geometry same = c->g;
     same.o = first.g.o;
     if (same != first.g || begins_region(l, node) || begins_pooled(l, *c)) continue;
-    if (winograd_wins(l, node, c->g, 1) == winograd) group.members.push_back(*c);
+    if (winograd_tile(l, node, c->g, 1) == winograd) group.members.push_back(*c);
   }
   settle(l, group);
   return group;
 }
 
 // Results that are made before their turn take memory meanwhile, but then the image need not stay.
-Choice choice(const Lowering& l, const Siblings& group, bool winograd) {
+Choice choice(const Lowering& l, const Siblings& group, Index winograd) {
   const Geometry& g = group.members.front().g;
   std::vector<ValueId> results, at_once;
   std::string channels;
@@ -168,7 +168,7 @@ Choice choice(const Lowering& l, const Siblings& group, bool winograd) {
   }
   const std::int64_t waiting = l.new_bytes(results) - l.new_bytes(at_once), image = 4 * g.n * g.c * g.h * g.w;
   Choice c;
-  c.key = fmt::format("siblings {}{}>{} {}x{}/{} {}x{} n{}", winograd ? "winograd " : "", g.c, channels, g.kh, g.kw, g.sh, g.oh, g.ow, g.n);
+  c.key = fmt::format("siblings {}{}>{} {}x{}/{} {}x{} n{}", winograd == 4 ? "winograd " : winograd == 2 ? "winograd 2x2 " : "", g.c, channels, g.kh, g.kw, g.sh, g.oh, g.ow, g.n);
   c.node = node_of(l, group.members.front()).name;
   c.taken = waiting <= 2 * image;
   c.close = c.taken;
@@ -178,7 +178,7 @@ Choice choice(const Lowering& l, const Siblings& group, bool winograd) {
 
 }  // namespace
 
-bool lower_siblings(Lowering& l, const Convolution& first, bool winograd) {
+bool lower_siblings(Lowering& l, const Convolution& first, Index winograd) {
   if (first.groups != 1 || first.merges_taps()) return false;
   const Siblings group = find(l, first, winograd);
   if (group.members.size() < 2 || group.members.front().chain.nodes.front() != first.chain.nodes.front()) return false;
@@ -188,7 +188,7 @@ bool lower_siblings(Lowering& l, const Convolution& first, bool winograd) {
   l.defer(nodes, group.due(l), [&l, members = group.members, winograd] {
     std::vector<PlacedConvolution> convolutions;
     for (const Convolution& c : members) convolutions.push_back(placed(l, c));
-    winograd ? lower_winograd(l, convolutions) : lower_dense(l, convolutions);
+    winograd != 0 ? lower_winograd(l, convolutions, winograd) : lower_dense(l, convolutions);
   });
   return true;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// 3×3 convolutions of stride 1 by Winograd's F(4,3), in blocks of tiles whose transformed values stay in the cache:
-// transform the inputs, 36 products of matrices, transform the outputs.
+// 3×3 convolutions of stride 1 by Winograd's F(4,3) or F(2,3), in blocks of tiles whose transformed values stay in the cache:
+// transform the inputs, 36 or 16 products of matrices, transform the outputs.
 #include <algorithm>
 #include <array>
 
@@ -11,12 +11,13 @@ namespace saccade::plan {
 
 namespace {
 
-constexpr Index kPositions = 36;
-constexpr Index kTile = 4;                   // outputs of a tile, each way
 constexpr Index kBlockBytes = 384 * 1024;    // of the second-level cache: what a block's values may take
 constexpr Index kStayingBytes = 256 * 1024;  // transformed weights that stay there from one block to the next
 
-Index tiles_along(Index outputs) { return (outputs + kTile - 1) / kTile; }
+// Products of a tile of m×m outputs, a channel pair.
+Index positions_of(Index m) { return (m + 2) * (m + 2); }
+
+Index tiles_along(Index outputs, Index m) { return (outputs + m - 1) / m; }
 
 class WinogradStep final : public Step {
  public:
@@ -32,6 +33,8 @@ class WinogradStep final : public Step {
   Place in;
   Geometry g{};  // of all branches but for `o`
   std::vector<Branch> branches;
+  Index m = 0;       // outputs of a tile, each way
+  Index positions = 0;
   Index widest = 0;  // channels of a branch
   Index tile_rows = 0, tile_columns = 0;
   Index block_tiles = 0;  // consecutive tiles in raster order, image after image
@@ -50,7 +53,7 @@ class WinogradStep final : public Step {
         for (const Branch& branch : branches) {
           // the last products of a position take the place of the inputs of the position before: nobody needs these any more
           const Values out = &branch == &branches.back() ? products_over_inputs(scratch) : products(scratch);
-          multiply(run, branch, block, 0, kPositions, in, out);
+          multiply(run, branch, block, 0, positions, in, out);
           transform_outputs(run, branch, block, block.first, block.last, out);
         }
       }
@@ -58,7 +61,7 @@ class WinogradStep final : public Step {
   }
 
   // The memory of a block: its inputs behind room for the products of a position, and the products of one branch at a time.
-  std::size_t scratch() const { return static_cast<std::size_t>(4 * (2 * kPositions + 1) * slot()); }
+  std::size_t scratch() const { return static_cast<std::size_t>(4 * (2 * positions + 1) * slot()); }
 
  private:
   struct Block {
@@ -74,7 +77,7 @@ class WinogradStep final : public Step {
   Index slot() const { return block_tiles * std::max(c_pitch(), padded(widest)) + 16; }
   Values inputs(std::byte* scratch) const { return {reinterpret_cast<float*>(scratch) + slot(), slot()}; }
   Values products_over_inputs(std::byte* scratch) const { return {reinterpret_cast<float*>(scratch), slot()}; }
-  Values products(std::byte* scratch) const { return {reinterpret_cast<float*>(scratch) + (kPositions + 1) * slot(), slot()}; }
+  Values products(std::byte* scratch) const { return {reinterpret_cast<float*>(scratch) + (positions + 1) * slot(), slot()}; }
 
   // All threads on one block, in the first one's memory.
   void together(const Run& run, const Block& block) const {
@@ -85,7 +88,7 @@ class WinogradStep final : public Step {
                  [&](Index begin, Index end) { transform_inputs(run, block, block.first + begin, block.first + end, in); });
     for (const Branch& branch : branches) {
       const double work = block_work / static_cast<double>(branches.size());
-      run.parallel(kPositions, 1, work, [&](Index begin, Index end) { multiply(run, branch, block, begin, end, in, out); });
+      run.parallel(positions, 1, work, [&](Index begin, Index end) { multiply(run, branch, block, begin, end, in, out); });
       run.parallel(tiles, 1, work * 0.2, [&](Index begin, Index end) {
         transform_outputs(run, branch, block, block.first + begin, block.first + end, out);
       });
@@ -96,12 +99,13 @@ class WinogradStep final : public Step {
     for_rows(begin, end, [&](Index b, Index row, Index column, Index count, Index tile) {
       const float* image = run.floats(in) + b * batch_stride(in);
       kernels::WinogradInput a;
-      for (Index y = 0; y < 6; ++y) {
-        const Index iy = row * kTile - g.pt + y;
+      a.outputs = m;
+      for (Index y = 0; y < m + 2; ++y) {
+        const Index iy = row * m - g.pt + y;
         a.rows[y] = iy < 0 || iy >= g.h ? nullptr : image + iy * line(in);
       }
       a.pitch = pixel(in);
-      a.x = column * kTile - g.pl;
+      a.x = column * m - g.pl;
       a.width = g.w;
       a.tiles = count;
       a.channels = g.c;
@@ -119,7 +123,7 @@ class WinogradStep final : public Step {
     d.n = branch.o;
     d.out_pitch = padded(branch.o);
     d.lanes = kernels::Lanes::full;
-    const bool stream_weights = 4 * kPositions * branch.packed_floats > kStayingBytes;
+    const bool stream_weights = 4 * positions * branch.packed_floats > kStayingBytes;
     for (Index p = begin; p < end; ++p) {
       d.rows.base = in_values.first + p * in_values.position_pitch;
       d.weights = branch.weights.data<float>() + p * branch.packed_floats;
@@ -135,20 +139,21 @@ class WinogradStep final : public Step {
       float* const result = run.floats(out) + b * batch_stride(out);
       const float* const second = other.valid() ? run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other)) : nullptr;
       kernels::WinogradOutput a;
+      a.outputs = m;
       a.tile_pitch = padded(branch.o);
       a.position_pitch = values.position_pitch;
       a.in = values.first + (tile - block.first) * a.tile_pitch;
       a.tiles = count;
       a.channels = branch.o;
-      a.out = result + row * kTile * line(out) + column * kTile * pixel(out);
+      a.out = result + row * m * line(out) + column * m * pixel(out);
       a.out_pitch = pixel(out);
       a.out_line_pitch = line(out);
-      a.rows = std::min(kTile, g.oh - row * kTile);
-      a.width = g.ow - column * kTile;
+      a.rows = std::min(m, g.oh - row * m);
+      a.width = g.ow - column * m;
       a.lanes = branch.lanes;
       a.epilogue = branch.epilogue;
       if (second != nullptr)
-        a.epilogue.other = a.epilogue.other_pitch == 0 ? second : second + row * kTile * line(other) + column * kTile * pixel(other);
+        a.epilogue.other = a.epilogue.other_pitch == 0 ? second : second + row * m * line(other) + column * m * pixel(other);
       run.k.winograd_output(a);
     });
   }
@@ -164,82 +169,94 @@ class WinogradStep final : public Step {
   }
 };
 
-// G g Gᵀ of one filter.
-void transform_filter(const float* g, std::array<double, kPositions>& out) {
-  const auto apply = [](double a, double b, double c, std::array<double, 6>& y) {
-    y = {a, (a + b + c) / 3, (-a + b - c) / 3, (-16 * a - 8 * b - 4 * c) / 15, (a - 2 * b + 4 * c) / 15, c};
-  };
-  std::array<std::array<double, 6>, 3> columns;
-  for (std::size_t x = 0; x < 3; ++x) apply(g[x], g[3 + x], g[6 + x], columns[x]);
-  for (std::size_t r = 0; r < 6; ++r) {
-    std::array<double, 6> y;
-    apply(columns[0][r], columns[1][r], columns[2][r], y);
-    std::copy(y.begin(), y.end(), out.begin() + static_cast<std::ptrdiff_t>(6 * r));
+using Line = std::array<double, 6>;  // the first m + 2 count
+
+// G g
+Line transform(Index m, double a, double b, double c) {
+  if (m == 2) return {a, (a + b + c) / 2, (a - b + c) / 2, c};
+  return {a, (a + b + c) / 3, (-a + b - c) / 3, (-16 * a - 8 * b - 4 * c) / 15, (a - 2 * b + 4 * c) / 15, c};
+}
+
+// G g Gᵀ of one filter: transformed value (row, column) at out[(row·reach + column)·pitch].
+void transform_filter(Index m, const float* g, float* out, Index pitch) {
+  std::array<Line, 3> columns;
+  for (std::size_t x = 0; x < 3; ++x) columns[x] = transform(m, g[x], g[3 + x], g[6 + x]);
+  for (std::size_t r = 0; r < static_cast<std::size_t>(m + 2); ++r) {
+    const Line y = transform(m, columns[0][r], columns[1][r], columns[2][r]);
+    for (std::size_t x = 0; x < static_cast<std::size_t>(m + 2); ++x, out += pitch) *out = static_cast<float>(y[x]);
   }
 }
 
 // All positions, packed one after the other.
-Tensor transformed(Lowering& l, const Tensor& weights, const Geometry& g, Index packed) {
-  return l.packs.get(weights, fmt::format("{}/winograd43 {}", l.k.isa, l.k.dense_shape(g.c, g.o).nr), packed * kPositions, [&](float* dst) {
+Tensor transformed(Lowering& l, const Tensor& weights, const Geometry& g, Index m, Index packed) {
+  const Index positions = positions_of(m);
+  return l.packs.get(weights, fmt::format("{}/winograd{}3 {}", l.k.isa, m, l.k.dense_shape(g.c, g.o).nr), packed * positions, [&](float* dst) {
     // some panels at a time: all transformed filters at once would be the most memory that a network ever takes
     const Index nr = l.k.dense_shape(g.c, g.o).nr, most = std::min(g.o, 2 * nr);
-    std::vector<float> plain(static_cast<std::size_t>(kPositions * most * g.c));  // [position][o][c]
-    std::array<double, kPositions> one;
+    std::vector<float> plain(static_cast<std::size_t>(positions * most * g.c));  // [position][o][c]
     for (Index o = 0; o < g.o;) {
       const Index count = g.o - o >= 2 * nr ? nr : g.o - o, matrix = count * g.c;  // what is left is cut as the whole would be
-      for (Index i = 0; i < matrix; ++i) {
-        transform_filter(weights.data<float>() + 9 * (o * g.c + i), one);
-        for (Index p = 0; p < kPositions; ++p) plain[static_cast<std::size_t>(p * matrix + i)] = static_cast<float>(one[static_cast<std::size_t>(p)]);
-      }
-      for (Index p = 0; p < kPositions; ++p)
+      for (Index i = 0; i < matrix; ++i) transform_filter(m, weights.data<float>() + 9 * (o * g.c + i), plain.data() + i, matrix);
+      for (Index p = 0; p < positions; ++p)
         l.k.dense_pack({.src = plain.data() + p * matrix, .n = count, .c = g.c, .stride_n = g.c, .stride_c = 1, .dst = dst + p * packed + o * g.c});
       o += count;
     }
   });
 }
 
-}  // namespace
-
-bool winograd_wins(Lowering& l, const graph::Node& node, const Geometry& g, Index groups) {
-  if (l.exact || groups != 1 || g.kh != 3 || g.kw != 3 || g.sh != 1 || g.sw != 1 || g.dh != 1 || g.dw != 1 || l.k.lanes < 8) return false;
-  const auto tiles = static_cast<double>(g.n * tiles_along(g.oh) * tiles_along(g.ow)), c = static_cast<double>(g.c),
-             o = static_cast<double>(g.o);
+// How many times as fast as the dense driver the algorithm is estimated to be.
+double gain(const Lowering& l, const Geometry& g, Index m) {
+  const auto tiles = static_cast<double>(g.n * tiles_along(g.oh, m) * tiles_along(g.ow, m)), c = static_cast<double>(g.c), o = static_cast<double>(g.o);
+  const auto positions = static_cast<double>(positions_of(m));
   // in cycles of a multiply-add of one vector: products, and transforms by the vectors that they load, compute and store
   const double lanes = l.k.lanes, direct = 9 * static_cast<double>(g.n * g.oh * g.ow) * c * o / lanes / 2;
-  const double products = kPositions * tiles * c * o / lanes / 2, transforms = tiles * (c * 170 + o * 130) / lanes;
-  // weights that leave the cache between layers come at some bytes a cycle: 36 of them here, 9 there
-  const double weights = kPositions * 4 * c * o > 512 * 1024 ? 4 * c * o / 6 : 0;
-  if (g.c < 16 || g.o < 16) return false;
-  const double gain = (direct * 0.9 + 9 * weights) / (products * 1.1 + transforms + kPositions * weights);
-  return l.decide({.key = fmt::format("winograd {}>{} {}x{} n{}", g.c, g.o, g.oh, g.ow, g.n), .node = node.name, .taken = gain > 1, .close = gain > 0.5 && gain < 2.5,
-                   .why = fmt::format("estimated to be {:.2f} times as fast", gain)});
+  const double products = positions * tiles * c * o / lanes / 2, transforms = positions * tiles * (c * 4.7 + o * 3.6) / lanes;
+  // weights that leave the cache between layers come at some bytes a cycle
+  const double weights = positions * 4 * c * o > 512 * 1024 ? 4 * c * o / 6 : 0;
+  return (direct * 0.9 + 9 * weights) / (products * 1.1 + transforms + positions * weights);
 }
 
-void lower_winograd(Lowering& l, const std::vector<PlacedConvolution>& convolutions) {
+}  // namespace
+
+Index winograd_tile(Lowering& l, const graph::Node& node, const Geometry& g, Index groups) {
+  if (l.exact || groups != 1 || g.kh != 3 || g.kw != 3 || g.sh != 1 || g.sw != 1 || g.dh != 1 || g.dw != 1 || l.k.lanes < 8) return 0;
+  if (g.c < 16 || g.o < 16) return 0;
+  const double large = gain(l, g, 4), small = gain(l, g, 2);
+  const auto decide = [&](Index m, double gain, bool taken) {
+    return l.decide({.key = fmt::format("winograd{} {}>{} {}x{} n{}", m == 4 ? "" : " 2x2", g.c, g.o, g.oh, g.ow, g.n), .node = node.name, .taken = taken,
+                     .close = gain > 0.5 && gain < 2.5, .why = fmt::format("tiles of {}x{} are estimated to be {:.2f} times as fast", m, m, gain)});
+  };
+  return decide(4, large, large > 1 && large >= small) ? 4 : decide(2, small, small > 1) ? 2 : 0;
+}
+
+void lower_winograd(Lowering& l, const std::vector<PlacedConvolution>& convolutions, Index m) {
   auto step = std::make_unique<WinogradStep>();
   const Geometry& g = convolutions.front().conv.g;
+  const Index positions = positions_of(m);
   step->in = convolutions.front().in;
   step->g = g;
+  step->m = m;
+  step->positions = positions;
   step->reads = {step->in};
   for (const PlacedConvolution& p : convolutions) {
     const Index o = p.conv.g.o, packed_floats = l.k.dense_shape(g.c, o).packed_floats;
     const auto lanes = l.owns_padding(p.out, pixel(p.out)) ? kernels::Lanes::full : kernels::Lanes::masked;
     step->branches.push_back(
-        {o, p.out, p.other, p.epilogue, lanes, packed_floats, transformed(l, p.conv.weights, p.conv.g, packed_floats)});
+        {o, p.out, p.other, p.epilogue, lanes, packed_floats, transformed(l, p.conv.weights, p.conv.g, m, packed_floats)});
     step->widest = std::max(step->widest, o);
     step->flops += 2.0 * static_cast<double>(g.n * o * g.oh * g.ow * g.c * 9);
     if (p.other.valid()) step->reads.push_back(p.other);
     step->writes.push_back(p.out);
   }
-  step->tile_rows = tiles_along(g.oh);
-  step->tile_columns = tiles_along(g.ow);
-  const Index tiles = g.n * step->tile_rows * step->tile_columns, tile_bytes = kPositions * 4 * (std::max(padded(g.c), padded(step->widest)) + (convolutions.size() > 1 ? padded(step->widest) : 0));
+  step->tile_rows = tiles_along(g.oh, m);
+  step->tile_columns = tiles_along(g.ow, m);
+  const Index tiles = g.n * step->tile_rows * step->tile_columns, tile_bytes = positions * 4 * (std::max(padded(g.c), padded(step->widest)) + (convolutions.size() > 1 ? padded(step->widest) : 0));
   // few tiles would leave the products waiting for their weights, the more so if these are larger than the cache
-  const Index least = kPositions * 4 * g.c * step->widest > 4 * kBlockBytes ? 48 : 24;
+  const Index least = positions * 4 * g.c * step->widest > 4 * kBlockBytes ? 48 : 24;
   const Index most = std::min(tiles, std::max<Index>(kBlockBytes / tile_bytes, least)), blocks = (tiles + most - 1) / most;
   step->block_tiles = (tiles + blocks - 1) / blocks;
   step->scratch_bytes = step->scratch();
-  step->kernel = "winograd 3x3";
+  step->kernel = m == 4 ? "winograd 3x3" : "winograd 3x3 by 2x2";
   emit_convolutions(l, convolutions, std::move(step));
 }
 

@@ -10,7 +10,9 @@ std::ptrdiff_t in_place(const Net& net, const Shape& input) {
   const auto compilation = program(net.graph, Isa::scalar)->compile(std::vector<Shape>{input});
   const auto& buffers = compilation->plan->buffers;
   return std::count_if(buffers.begin(), buffers.end(), [&](const Buffer& b) {
-    if (b.over >= 0) EXPECT_EQ(b.offset, buffers[static_cast<std::size_t>(b.over)].offset);
+    if (b.over >= 0) {
+      EXPECT_EQ(b.offset, buffers[static_cast<std::size_t>(b.over)].offset);
+    }
     return b.over >= 0;
   });
 }

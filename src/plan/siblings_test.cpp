@@ -94,15 +94,16 @@ TEST(Siblings, LargeWeightsForFewRows) {
 TEST(Siblings, WinogradTransformsTheImageOnce) {
   struct Case {
     std::int64_t n, c, h, w;
+    std::string kernel = "winograd 3x3";
   };
-  for (const Case& c : {Case{1, 32, 40, 40}, Case{2, 33, 11, 9}, Case{1, 64, 7, 30}}) {
+  for (const Case& c : {Case{1, 32, 40, 40}, Case{2, 33, 11, 9}, Case{1, 64, 7, 30}, Case{1, 48, 2, 30, "winograd 3x3 by 2x2"}}) {
     Net net;
     const ValueId x = net.input(Shape{c.n, c.c, c.h, c.w});
     net.output(net.unary(UnaryKind::Swish, net.conv(x, 64, 3, 1, 1)));
     net.output(net.relu(net.conv(x, 80, 3, 1, 1)));
     net.output(net.relu(net.binary(BinaryKind::Add, net.conv(x, c.c, 3, 1, 1), x)));
     net.output(net.conv(x, 20, 3, 2, 1));  // reads the image in another way
-    expect_siblings(net, random_tensor({c.n, c.c, c.h, c.w}, 9), "winograd 3x3, 3 siblings", 3e-5);
+    expect_siblings(net, random_tensor({c.n, c.c, c.h, c.w}, 9), c.kernel + ", 3 siblings", 3e-5);
     for (Isa isa : levels())
       if (isa != Isa::scalar) {
         const auto joined = compile(net, isa), separate = compile(net, isa, apart(net, isa));
