@@ -133,14 +133,15 @@ struct DensePack {
   Index n_begin = 0, n_end = -1; ///< channels to pack, as in DenseBand; n_end < 0: to the end
 };
 
-// ---- Winograd F(4,3) and F(2,3): 3×3 convolutions of stride 1 ----------------------------------------------------------
+// ---- Winograd: 3×3 convolutions -------------------------------------------------------------------------------------------
 //
-// Tiles of 4×4 or 2×2 outputs, whose inputs reach over two pixels more each way. Transformed values lie as [position][tile][channel],
-// position = reach·row + column; between the transforms stands one `dense` for each position. Weights are transformed by the plan: G g Gᵀ.
+// F(4,3), F(2,3) and F(2,3) with stride 2: tiles of outputs × outputs results, whose inputs reach over (outputs − 1)·stride + 3 pixels each
+// way. Transformed values lie as [position][tile][channel], position = reach·row + column; between the transforms stands one `dense` for
+// each position. Weights are transformed by the plan: G g Gᵀ.
 
 /// Some neighbouring tiles of a row of tiles.
 struct WinogradInput {
-  Index outputs = 4;           ///< of a tile, each way: 4 or 2
+  Index outputs = 4, stride = 1;  ///< 4 and 1, 2 and 1, or 2 and 2
   const float* rows[6] = {};   ///< input rows, pixel 0; null rows lie outside of the image
   Index pitch = 0;             ///< floats between neighbouring pixels
   Index x = 0, width = 0;      ///< first column of the first tile, may be negative; pixels of an input row
@@ -151,7 +152,7 @@ struct WinogradInput {
 
 /// From products to outputs, and what follows them.
 struct WinogradOutput {
-  Index outputs = 4;           ///< of a tile, each way: 4 or 2
+  Index outputs = 4, stride = 1;  ///< 4 and 1, 2 and 1, or 2 and 2
   const float* in = nullptr;   ///< tile_pitch is a multiple of 16
   Index position_pitch = 0, tile_pitch = 0;
   Index tiles = 0, channels = 0;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The transforms of Winograd's F(4,3) over the points 0, 1, −1, 1/2, −2 and infinity, and of F(2,3) over 0, 1, −1 and infinity
 // (Winograd 1980; Lavin & Gray 2016; these points keep the rounding error low, see docs/winograd.md): a 3×3 convolution of stride 1
-// becomes, for each of the 36 or 16 positions of a tile of 4×4 or 2×2 outputs, a product of matrices, tiles × C by C × N.
+// becomes, for each of the 36 or 16 positions of a tile of 4×4 or 2×2 outputs, a product of matrices, tiles × C by C × N. With stride 2
+// it is one with the outer taps, over the even inputs, and one with the middle tap, over the odd ones: F(2,2) over 0, 1 and infinity
+// takes three products for the first, two are for the second, and so 25 positions for 2×2 outputs.
 //
 //   Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A
 #include "kernels/epilogue.h"
@@ -31,6 +33,14 @@ SACCADE_INLINE void input_transform(const F (&d)[4], F (&y)[4]) {
   y[3] = d[3] - d[1];
 }
 
+SACCADE_INLINE void input_transform(const F (&d)[5], F (&y)[5]) {
+  y[0] = d[0] - d[2];
+  y[1] = d[2];
+  y[2] = d[4] - d[2];
+  y[3] = d[1];
+  y[4] = d[3];
+}
+
 // y = Aᵀ m
 SACCADE_INLINE void output_transform(const F (&m)[6], F (&y)[4]) {
   const F a = m[1] + m[2], b = m[1] - m[2];
@@ -43,6 +53,11 @@ SACCADE_INLINE void output_transform(const F (&m)[6], F (&y)[4]) {
 SACCADE_INLINE void output_transform(const F (&m)[4], F (&y)[2]) {
   y[0] = m[0] + (m[1] + m[2]);
   y[1] = (m[1] - m[2]) + m[3];
+}
+
+SACCADE_INLINE void output_transform(const F (&m)[5], F (&y)[2]) {
+  y[0] = (m[0] + m[1]) + m[3];
+  y[1] = (m[1] + m[2]) + m[4];
 }
 
 // One tile: columns [begin, end) of its kReach exist.
@@ -73,10 +88,13 @@ SACCADE_INLINE void input_tile(const WinogradInput& a, Index pixel, Index begin,
   }
 }
 
-template <int kReach>
+constexpr int reach_of(int outputs, int stride) { return (outputs - 1) * stride + 3; }
+
+template <int kOutputs, int kStride>
 void input_tiles(const WinogradInput& a) {
+  constexpr int kReach = reach_of(kOutputs, kStride);
   for (Index i = 0; i < a.tiles; ++i) {
-    const Index pixel = a.x + (kReach - 2) * i, begin = larger(0, -pixel), end = smaller(kReach, a.width - pixel);
+    const Index pixel = a.x + kOutputs * kStride * i, begin = larger(0, -pixel), end = smaller(kReach, a.width - pixel);
     float* out = a.out + i * a.tile_pitch;
     if (begin == 0 && end == kReach) {
       input_tile<kReach, false>(a, pixel, 0, kReach, out);
@@ -86,9 +104,9 @@ void input_tiles(const WinogradInput& a) {
   }
 }
 
-template <int kOutputs>
+template <int kOutputs, int kStride>
 void output_tiles(const WinogradOutput& a, F lo, F hi) {
-  constexpr int kReach = kOutputs + 2;
+  constexpr int kReach = reach_of(kOutputs, kStride);
   const Epilogue& e = a.epilogue;
   for (Index i = 0; i < a.tiles; ++i) {
     const Index columns = smaller(kOutputs, a.width - kOutputs * i);
@@ -128,7 +146,7 @@ void output_tiles(const WinogradOutput& a, F lo, F hi) {
 
 }  // namespace
 
-void winograd_input(const WinogradInput& a) { a.outputs == 4 ? input_tiles<6>(a) : input_tiles<4>(a); }
+void winograd_input(const WinogradInput& a) { a.stride == 2 ? input_tiles<2, 2>(a) : a.outputs == 2 ? input_tiles<2, 1>(a) : input_tiles<4, 1>(a); }
 
 void winograd_output(const WinogradOutput& a) {
   const Epilogue& e = a.epilogue;
@@ -136,7 +154,8 @@ void winograd_output(const WinogradOutput& a) {
   const bool all_here = first_here && e.combine == Combine::none && e.second.fn == Fn::none;
   float low, high;
   clip_bounds(first_here ? e.first : Activation{}, low, high);
-  a.outputs == 4 ? output_tiles<4>(a, splat(low), splat(high)) : output_tiles<2>(a, splat(low), splat(high));
+  const F lo = splat(low), hi = splat(high);
+  a.stride == 2 ? output_tiles<2, 2>(a, lo, hi) : a.outputs == 2 ? output_tiles<2, 1>(a, lo, hi) : output_tiles<4, 1>(a, lo, hi);
   if (all_here) return;
   for (Index r = 0; r < a.rows; ++r) {
     Epilogue line = e;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// 3×3 convolutions of stride 1 by Winograd's F(4,3) or F(2,3), in blocks of tiles whose transformed values stay in the cache:
-// transform the inputs, 36 or 16 products of matrices, transform the outputs.
+// 3×3 convolutions by Winograd's F(4,3) or F(2,3), or F(2,3) with stride 2, in blocks of tiles whose transformed values stay in the
+// cache: transform the inputs, 36, 16 or 25 products of matrices, transform the outputs.
 #include <algorithm>
 #include <array>
 
@@ -14,8 +14,10 @@ namespace {
 constexpr Index kBlockBytes = 384 * 1024;    // of the second-level cache: what a block's values may take
 constexpr Index kStayingBytes = 256 * 1024;  // transformed weights that stay there from one block to the next
 
-// Products of a tile of m×m outputs, a channel pair.
-Index positions_of(Index m) { return (m + 2) * (m + 2); }
+// Inputs, each way, of a tile of m×m outputs.
+Index reach_of(Index m, Index stride) { return (m - 1) * stride + 3; }
+// Its products, a channel pair.
+Index positions_of(Index m, Index stride) { return reach_of(m, stride) * reach_of(m, stride); }
 
 Index tiles_along(Index outputs, Index m) { return (outputs + m - 1) / m; }
 
@@ -100,12 +102,13 @@ class WinogradStep final : public Step {
       const float* image = run.floats(in) + b * batch_stride(in);
       kernels::WinogradInput a;
       a.outputs = m;
-      for (Index y = 0; y < m + 2; ++y) {
-        const Index iy = row * m - g.pt + y;
+      a.stride = g.sh;
+      for (Index y = 0; y < reach_of(m, g.sh); ++y) {
+        const Index iy = row * m * g.sh - g.pt + y;
         a.rows[y] = iy < 0 || iy >= g.h ? nullptr : image + iy * line(in);
       }
       a.pitch = pixel(in);
-      a.x = column * m - g.pl;
+      a.x = column * m * g.sw - g.pl;
       a.width = g.w;
       a.tiles = count;
       a.channels = g.c;
@@ -140,6 +143,7 @@ class WinogradStep final : public Step {
       const float* const second = other.valid() ? run.floats(other) + (other.dims[0] == 1 ? 0 : b * batch_stride(other)) : nullptr;
       kernels::WinogradOutput a;
       a.outputs = m;
+      a.stride = g.sh;
       a.tile_pitch = padded(branch.o);
       a.position_pitch = values.position_pitch;
       a.in = values.first + (tile - block.first) * a.tile_pitch;
@@ -169,34 +173,35 @@ class WinogradStep final : public Step {
   }
 };
 
-using Line = std::array<double, 6>;  // the first m + 2 count
+using Line = std::array<double, 6>;  // as many as a tile reaches over count
 
 // G g
-Line transform(Index m, double a, double b, double c) {
-  if (m == 2) return {a, (a + b + c) / 2, (a - b + c) / 2, c};
+Line transform(Index reach, double a, double b, double c) {
+  if (reach == 4) return {a, (a + b + c) / 2, (a - b + c) / 2, c};
+  if (reach == 5) return {a, a + c, c, b, b};
   return {a, (a + b + c) / 3, (-a + b - c) / 3, (-16 * a - 8 * b - 4 * c) / 15, (a - 2 * b + 4 * c) / 15, c};
 }
 
 // G g Gᵀ of one filter: transformed value (row, column) at out[(row·reach + column)·pitch].
-void transform_filter(Index m, const float* g, float* out, Index pitch) {
+void transform_filter(Index reach, const float* g, float* out, Index pitch) {
   std::array<Line, 3> columns;
-  for (std::size_t x = 0; x < 3; ++x) columns[x] = transform(m, g[x], g[3 + x], g[6 + x]);
-  for (std::size_t r = 0; r < static_cast<std::size_t>(m + 2); ++r) {
-    const Line y = transform(m, columns[0][r], columns[1][r], columns[2][r]);
-    for (std::size_t x = 0; x < static_cast<std::size_t>(m + 2); ++x, out += pitch) *out = static_cast<float>(y[x]);
+  for (std::size_t x = 0; x < 3; ++x) columns[x] = transform(reach, g[x], g[3 + x], g[6 + x]);
+  for (std::size_t r = 0; r < static_cast<std::size_t>(reach); ++r) {
+    const Line y = transform(reach, columns[0][r], columns[1][r], columns[2][r]);
+    for (std::size_t x = 0; x < static_cast<std::size_t>(reach); ++x, out += pitch) *out = static_cast<float>(y[x]);
   }
 }
 
 // All positions, packed one after the other.
 Tensor transformed(Lowering& l, const Tensor& weights, const Geometry& g, Index m, Index packed) {
-  const Index positions = positions_of(m);
-  return l.packs.get(weights, fmt::format("{}/winograd{}3 {}", l.k.isa, m, l.k.dense_shape(g.c, g.o).nr), packed * positions, [&](float* dst) {
+  const Index reach = reach_of(m, g.sh), positions = reach * reach;
+  return l.packs.get(weights, fmt::format("{}/winograd of {}x{} {}", l.k.isa, reach, reach, l.k.dense_shape(g.c, g.o).nr), packed * positions, [&](float* dst) {
     // some panels at a time: all transformed filters at once would be the most memory that a network ever takes
     const Index nr = l.k.dense_shape(g.c, g.o).nr, most = std::min(g.o, 2 * nr);
     std::vector<float> plain(static_cast<std::size_t>(positions * most * g.c));  // [position][o][c]
     for (Index o = 0; o < g.o;) {
       const Index count = g.o - o >= 2 * nr ? nr : g.o - o, matrix = count * g.c;  // what is left is cut as the whole would be
-      for (Index i = 0; i < matrix; ++i) transform_filter(m, weights.data<float>() + 9 * (o * g.c + i), plain.data() + i, matrix);
+      for (Index i = 0; i < matrix; ++i) transform_filter(reach, weights.data<float>() + 9 * (o * g.c + i), plain.data() + i, matrix);
       for (Index p = 0; p < positions; ++p)
         l.k.dense_pack({.src = plain.data() + p * matrix, .n = count, .c = g.c, .stride_n = g.c, .stride_c = 1, .dst = dst + p * packed + o * g.c});
       o += count;
@@ -207,32 +212,34 @@ Tensor transformed(Lowering& l, const Tensor& weights, const Geometry& g, Index 
 // How many times as fast as the dense driver the algorithm is estimated to be.
 double gain(const Lowering& l, const Geometry& g, Index m) {
   const auto tiles = static_cast<double>(g.n * tiles_along(g.oh, m) * tiles_along(g.ow, m)), c = static_cast<double>(g.c), o = static_cast<double>(g.o);
-  const auto positions = static_cast<double>(positions_of(m));
+  const auto positions = static_cast<double>(positions_of(m, g.sh));
   // in cycles of a multiply-add of one vector: products, and transforms by the vectors that they load, compute and store
   const double lanes = l.k.lanes, direct = 9 * static_cast<double>(g.n * g.oh * g.ow) * c * o / lanes / 2;
   const double products = positions * tiles * c * o / lanes / 2, transforms = positions * tiles * (c * 4.7 + o * 3.6) / lanes;
   // weights that leave the cache between layers come at some bytes a cycle
   const double weights = positions * 4 * c * o > 512 * 1024 ? 4 * c * o / 6 : 0;
-  return (direct * 0.9 + 9 * weights) / (products * 1.1 + transforms + positions * weights);
+  return (direct * 1.1 + 9 * weights) / (products * 1.1 + transforms + positions * weights);
 }
 
 }  // namespace
 
 Index winograd_tile(Lowering& l, const graph::Node& node, const Geometry& g, Index groups) {
-  if (l.exact || groups != 1 || g.kh != 3 || g.kw != 3 || g.sh != 1 || g.sw != 1 || g.dh != 1 || g.dw != 1 || l.k.lanes < 8) return 0;
+  if (l.exact || groups != 1 || g.kh != 3 || g.kw != 3 || g.sh != g.sw || g.sh > 2 || g.dh != 1 || g.dw != 1 || l.k.lanes < 8) return 0;
   if (g.c < 16 || g.o < 16) return 0;
-  const double large = gain(l, g, 4), small = gain(l, g, 2);
+  const double large = g.sh == 1 ? gain(l, g, 4) : 0, small = gain(l, g, 2);
   const auto decide = [&](Index m, double gain, bool taken) {
-    return l.decide({.key = fmt::format("winograd{} {}>{} {}x{} n{}", m == 4 ? "" : " 2x2", g.c, g.o, g.oh, g.ow, g.n), .node = node.name, .taken = taken,
-                     .close = gain > 0.5 && gain < 2.5, .why = fmt::format("tiles of {}x{} are estimated to be {:.2f} times as fast", m, m, gain)});
+    return l.decide({.key = fmt::format("winograd{} {}>{} {}x{} n{}", g.sh == 2 ? " 2x2/2" : m == 2 ? " 2x2" : "", g.c, g.o, g.oh, g.ow, g.n),
+                     .node = node.name, .taken = taken, .close = gain > 0.5 && gain < 2.5,
+                     .why = fmt::format("tiles of {}x{} are estimated to be {:.2f} times as fast", m, m, gain)});
   };
-  return decide(4, large, large > 1 && large >= small) ? 4 : decide(2, small, small > 1) ? 2 : 0;
+  if (g.sh == 1 && decide(4, large, large > 1 && large >= small)) return 4;
+  return decide(2, small, small > 1) ? 2 : 0;
 }
 
 void lower_winograd(Lowering& l, const std::vector<PlacedConvolution>& convolutions, Index m) {
   auto step = std::make_unique<WinogradStep>();
   const Geometry& g = convolutions.front().conv.g;
-  const Index positions = positions_of(m);
+  const Index positions = positions_of(m, g.sh);
   step->in = convolutions.front().in;
   step->g = g;
   step->m = m;
@@ -256,7 +263,7 @@ void lower_winograd(Lowering& l, const std::vector<PlacedConvolution>& convoluti
   const Index most = std::min(tiles, std::max<Index>(kBlockBytes / tile_bytes, least)), blocks = (tiles + most - 1) / most;
   step->block_tiles = (tiles + blocks - 1) / blocks;
   step->scratch_bytes = step->scratch();
-  step->kernel = m == 4 ? "winograd 3x3" : "winograd 3x3 by 2x2";
+  step->kernel = m == 4 ? "winograd 3x3" : g.sh == 1 ? "winograd 3x3 by 2x2" : "winograd 3x3/2 by 2x2";
   emit_convolutions(l, convolutions, std::move(step));
 }
 
