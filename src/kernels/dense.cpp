@@ -153,7 +153,7 @@ void run_panel(const DenseArgs& a, const Panel& p, const Strip& s, Index taps) {
   t.other = has_other ? s.other : nullptr;
   t.other_at = p.n0;
   t.weights_ahead = reinterpret_cast<const char*>(p.weights_ahead);
-  t.weights_ahead_step = smaller(64, (4 * p.width + tiles - 1) / tiles);
+  t.weights_ahead_step = smaller(64, (8 * p.width + tiles - 1) / tiles);
   t.rows_ahead = {p.rows_ahead.next, (p.rows_ahead.lines + tiles - 1) / tiles};
   t.out_ahead = p.out_ahead;
   t.out_ahead_pitch = a.out_pitch;

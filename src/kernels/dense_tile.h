@@ -40,8 +40,8 @@ struct TileArgs {
   float low1, high1, low2, high2;
   bool leaks;                // max(x, low1·x) instead of the first clip
   float* sums;
-  const char* weights_ahead; // where kFetch: fetched in the course of a tile, so many bytes further each step of k (a burst would stall it)
-  Index weights_ahead_step;
+  const char* weights_ahead; // where kFetch: fetched in the course of a tile (a burst would stall it), so many bytes further every other
+  Index weights_ahead_step;  // step of k
   Ahead rows_ahead;
   float* out_ahead;          // what is written soon, a row; or null
   Index out_ahead_pitch;
@@ -102,7 +102,14 @@ SACCADE_INLINE void tile(TileArgs& t) {
       w += NV * kLanes;
       rep<MR>([&](auto i) __attribute__((always_inline)) {
         const F x = splat(a[i][k]);
-        rep<NV>([&](auto j) __attribute__((always_inline)) { sum[s][i][j] = mul_add(x, b[j], sum[s][i][j]); });
+        rep<NV>([&](auto j) __attribute__((always_inline)) {
+          F& to = sum[s][i][j];
+          if constexpr (kFetch) {
+            add_product(to, x, b[j]);
+          } else {
+            to = mul_add(x, b[j], to);
+          }
+        });
       });
     };
     for (Index begin = 0; begin < k_end;) {
@@ -114,13 +121,17 @@ SACCADE_INLINE void tile(TileArgs& t) {
       if constexpr (kStep > 1) {
         for (; k + kStep <= end; k += kStep) rep<kStep>([&](auto s) __attribute__((always_inline)) { step(k + s, s); });
       }
-#pragma GCC unroll 2
-      for (; k < end; ++k) {
-        if constexpr (kFetch) {
+      if constexpr (kFetch) {
+        // few instructions besides loads and multiply-adds: they count where two threads share a core, and with it the decoder
+        for (; k + 4 <= end; k += 4, ahead += 2 * ahead_step) {
           __builtin_prefetch(ahead, 0, 2);
-          ahead += ahead_step;
+          __builtin_prefetch(ahead + ahead_step, 0, 2);
+          rep<4>([&](auto i) __attribute__((always_inline)) { step(k + i, Constant<0>{}); });
         }
-        step(k, Constant<0>{});
+        for (; k < end; ++k) step(k, Constant<0>{});
+      } else {
+#pragma GCC unroll 2
+        for (; k < end; ++k) step(k, Constant<0>{});
       }
       begin = end;
       if (pending >= kChunk && left > 0) {

@@ -58,6 +58,8 @@ SACCADE_INLINE F operator-(F a, F b) { return {_mm256_sub_ps(a.v, b.v)}; }
 SACCADE_INLINE F operator*(F a, F b) { return {_mm256_mul_ps(a.v, b.v)}; }
 SACCADE_INLINE F operator/(F a, F b) { return {_mm256_div_ps(a.v, b.v)}; }
 SACCADE_INLINE F mul_add(F a, F b, F c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+// In assembly, for g++ moves sums about, and to memory, where an unrolled loop keeps all registers busy.
+SACCADE_INLINE void add_product(F& sum, F a, F b) { asm("vfmadd231ps %2, %1, %0" : "+x"(sum.v) : "x"(a.v), "x"(b.v)); }
 SACCADE_INLINE F neg_mul_add(F a, F b, F c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
 
 SACCADE_INLINE M operator<(F a, F b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }

@@ -47,6 +47,8 @@ SACCADE_INLINE F operator-(F a, F b) { return {a.v - b.v}; }
 SACCADE_INLINE F operator*(F a, F b) { return {a.v * b.v}; }
 SACCADE_INLINE F operator/(F a, F b) { return {a.v / b.v}; }
 SACCADE_INLINE F mul_add(F a, F b, F c) { return {a.v * b.v + c.v}; }
+/// sum += a·b as mul_add, for sums that are to stay in their registers.
+SACCADE_INLINE void add_product(F& sum, F a, F b) { sum = mul_add(a, b, sum); }
 SACCADE_INLINE F neg_mul_add(F a, F b, F c) { return {c.v - a.v * b.v}; }
 
 SACCADE_INLINE M operator<(F a, F b) { return {a.v < b.v}; }

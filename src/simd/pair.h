@@ -44,6 +44,10 @@ SACCADE_INLINE F operator-(F a, F b) { return {a.lo - b.lo, a.hi - b.hi}; }
 SACCADE_INLINE F operator*(F a, F b) { return {a.lo * b.lo, a.hi * b.hi}; }
 SACCADE_INLINE F operator/(F a, F b) { return {a.lo / b.lo, a.hi / b.hi}; }
 SACCADE_INLINE F mul_add(F a, F b, F c) { return {v8::mul_add(a.lo, b.lo, c.lo), v8::mul_add(a.hi, b.hi, c.hi)}; }
+SACCADE_INLINE void add_product(F& sum, F a, F b) {
+  v8::add_product(sum.lo, a.lo, b.lo);
+  v8::add_product(sum.hi, a.hi, b.hi);
+}
 SACCADE_INLINE F neg_mul_add(F a, F b, F c) { return {v8::neg_mul_add(a.lo, b.lo, c.lo), v8::neg_mul_add(a.hi, b.hi, c.hi)}; }
 
 SACCADE_INLINE M operator<(F a, F b) { return {a.lo < b.lo, a.hi < b.hi}; }
