@@ -37,7 +37,7 @@ SACCADE_INLINE F operator-(F a, F b) { return {_mm512_sub_ps(a.v, b.v)}; }
 SACCADE_INLINE F operator*(F a, F b) { return {_mm512_mul_ps(a.v, b.v)}; }
 SACCADE_INLINE F operator/(F a, F b) { return {_mm512_div_ps(a.v, b.v)}; }
 SACCADE_INLINE F mul_add(F a, F b, F c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-SACCADE_INLINE void add_product(F& sum, F a, F b) { sum = mul_add(a, b, sum); }
+SACCADE_INLINE void add_product(F& sum, F a, F b) { asm("vfmadd231ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v)); }  // as on AVX2
 SACCADE_INLINE F neg_mul_add(F a, F b, F c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
 
 SACCADE_INLINE M operator<(F a, F b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
