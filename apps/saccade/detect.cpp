@@ -46,7 +46,7 @@ void add_options(Command& command, Options& o) {
   command.add("-o,--output", o.output, "annotated pictures and videos: a folder, or a file for one input").value("PATH");
   command.add("-d,--device", o.device, "where to run").value("DEVICE").show_default();
   command.add("--threads", o.threads, "threads, 0: all cores").value("N").range(0, 4096);
-  command.add("--cache-dir", o.cache_dir, "keep the prepared model in this folder, and take it from there the next time").value("DIR");
+  command.add("--cache-dir", o.cache_dir, kCacheDirHelp).value("DIR");
   command.add("--exact", o.exact, kExactHelp);
   const char* reading = "Reading the model";
   command.add("-w,--weights", o.weights, "the second file of a pair [beside the model, under its name]").value("FILE").group(reading);

@@ -100,7 +100,7 @@ ReadOptions ModelOptions::read_options() const {
 
 void ModelOptions::add_compiling(Command& command) {
   caches_ = true;
-  command.add("--cache-dir", cache_dir_, "keep the prepared model in this folder, and take it from there the next time").value("DIR");
+  command.add("--cache-dir", cache_dir_, kCacheDirHelp).value("DIR");
   command.add("--tuning", tuning_, "choices that saccade tune measured on this machine").value("FILE");
   command.add("--exact", exact_, kExactHelp);
 }

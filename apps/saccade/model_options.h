@@ -11,7 +11,8 @@ namespace saccade::cli {
 
 class Command;
 
-/// What --exact says wherever it is.
+/// What --cache-dir and --exact say wherever they are.
+inline constexpr const char* kCacheDirHelp = "keep the prepared model in this folder, and take it from there the next time";
 inline constexpr const char* kExactHelp = "add up every convolution as it is defined, without Winograd's algorithm";
 
 struct ModelOptions {

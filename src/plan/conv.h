@@ -78,7 +78,7 @@ bool lower_region(Lowering& l, const graph::Node& node);
 /// Whether lower_region would.
 bool begins_region(Lowering& l, const graph::Node& node);
 
-/// Lowers the convolution, which `winograd` says how to run, together with those behind it that read the same image in the same way, if
+/// Lowers the convolution, run as winograd_tile() said, together with those behind it that read the same image in the same way, if
 /// that is estimated to be faster; false: nothing was done.
 bool lower_siblings(Lowering& l, const Convolution& first, Index winograd);
 

@@ -36,7 +36,6 @@ class WinogradStep final : public Step {
   Geometry g{};  // of all branches but for `o`
   std::vector<Branch> branches;
   Index m = 0;       // outputs of a tile, each way
-  Index positions = 0;
   Index widest = 0;  // channels of a branch
   Index tile_rows = 0, tile_columns = 0;
   Index block_tiles = 0;  // consecutive tiles in raster order, image after image
@@ -55,7 +54,7 @@ class WinogradStep final : public Step {
         for (const Branch& branch : branches) {
           // the last products of a position take the place of the inputs of the position before: nobody needs these any more
           const Values out = &branch == &branches.back() ? products_over_inputs(scratch) : products(scratch);
-          multiply(run, branch, block, 0, positions, in, out);
+          multiply(run, branch, block, 0, positions(), in, out);
           transform_outputs(run, branch, block, block.first, block.last, out);
         }
       }
@@ -63,7 +62,7 @@ class WinogradStep final : public Step {
   }
 
   // The memory of a block: its inputs behind room for the products of a position, and the products of one branch at a time.
-  std::size_t scratch() const { return static_cast<std::size_t>(4 * (2 * positions + 1) * slot()); }
+  std::size_t scratch() const { return static_cast<std::size_t>(4 * (2 * positions() + 1) * slot()); }
 
  private:
   struct Block {
@@ -74,12 +73,13 @@ class WinogradStep final : public Step {
     float* first;
     Index position_pitch;
   };
+  Index positions() const { return positions_of(m, g.sh); }
   Index c_pitch() const { return padded(g.c); }
   // The floats of a position. One line of the cache more keeps the 36 streams of a tile out of the same cache sets.
   Index slot() const { return block_tiles * std::max(c_pitch(), padded(widest)) + 16; }
   Values inputs(std::byte* scratch) const { return {reinterpret_cast<float*>(scratch) + slot(), slot()}; }
   Values products_over_inputs(std::byte* scratch) const { return {reinterpret_cast<float*>(scratch), slot()}; }
-  Values products(std::byte* scratch) const { return {reinterpret_cast<float*>(scratch) + (positions + 1) * slot(), slot()}; }
+  Values products(std::byte* scratch) const { return {reinterpret_cast<float*>(scratch) + (positions() + 1) * slot(), slot()}; }
 
   // All threads on one block, in the first one's memory.
   void together(const Run& run, const Block& block) const {
@@ -90,7 +90,7 @@ class WinogradStep final : public Step {
                  [&](Index begin, Index end) { transform_inputs(run, block, block.first + begin, block.first + end, in); });
     for (const Branch& branch : branches) {
       const double work = block_work / static_cast<double>(branches.size());
-      run.parallel(positions, 1, work, [&](Index begin, Index end) { multiply(run, branch, block, begin, end, in, out); });
+      run.parallel(positions(), 1, work, [&](Index begin, Index end) { multiply(run, branch, block, begin, end, in, out); });
       run.parallel(tiles, 1, work * 0.2, [&](Index begin, Index end) {
         transform_outputs(run, branch, block, block.first + begin, block.first + end, out);
       });
@@ -126,7 +126,7 @@ class WinogradStep final : public Step {
     d.n = branch.o;
     d.out_pitch = padded(branch.o);
     d.lanes = kernels::Lanes::full;
-    const bool stream_weights = 4 * positions * branch.packed_floats > kStayingBytes;
+    const bool stream_weights = 4 * positions() * branch.packed_floats > kStayingBytes;
     for (Index p = begin; p < end; ++p) {
       d.rows.base = in_values.first + p * in_values.position_pitch;
       d.weights = branch.weights.data<float>() + p * branch.packed_floats;
@@ -227,10 +227,10 @@ Index winograd_tile(Lowering& l, const graph::Node& node, const Geometry& g, Ind
   if (l.exact || groups != 1 || g.kh != 3 || g.kw != 3 || g.sh != g.sw || g.sh > 2 || g.dh != 1 || g.dw != 1 || l.k.lanes < 8) return 0;
   if (g.c < 16 || g.o < 16) return 0;
   const double large = g.sh == 1 ? gain(l, g, 4) : 0, small = gain(l, g, 2);
-  const auto decide = [&](Index m, double gain, bool taken) {
+  const auto decide = [&](Index m, double times, bool taken) {
     return l.decide({.key = fmt::format("winograd{} {}>{} {}x{} n{}", g.sh == 2 ? " 2x2/2" : m == 2 ? " 2x2" : "", g.c, g.o, g.oh, g.ow, g.n),
-                     .node = node.name, .taken = taken, .close = gain > 0.5 && gain < 2.5,
-                     .why = fmt::format("tiles of {}x{} are estimated to be {:.2f} times as fast", m, m, gain)});
+                     .node = node.name, .taken = taken, .close = times > 0.5 && times < 2.5,
+                     .why = fmt::format("tiles of {}x{} are estimated to be {:.2f} times as fast", m, m, times)});
   };
   if (g.sh == 1 && decide(4, large, large > 1 && large >= small)) return 4;
   return decide(2, small, small > 1) ? 2 : 0;
@@ -243,7 +243,6 @@ void lower_winograd(Lowering& l, const std::vector<PlacedConvolution>& convoluti
   step->in = convolutions.front().in;
   step->g = g;
   step->m = m;
-  step->positions = positions;
   step->reads = {step->in};
   for (const PlacedConvolution& p : convolutions) {
     const Index o = p.conv.g.o, packed_floats = l.k.dense_shape(g.c, o).packed_floats;
